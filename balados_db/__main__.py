@@ -1,0 +1,5 @@
+"""`python -m balados_db`."""
+
+from balados_db.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""Talk. One file a command; what they share is in options, session, pipeline and confirmation."""

@@ -1,0 +1,19 @@
+"""`create`: the database, then every declared schema."""
+
+from __future__ import annotations
+
+from balados_db.cli.options import command, dry_run_option
+from balados_db.cli.session import Session
+from balados_db.report import Report
+
+
+@command("create", "Create the database and every declared schema. What is there already stays as it is.")
+@dry_run_option()
+def create(session: Session, dry_run: bool) -> Report:
+    """Plan what is missing and create it."""
+    from balados_db.cli.pipeline import carry_out
+    from balados_db.execution.planners import create_planner, missing_database
+
+    database = session.source.database
+    missing = missing_database(session.manifest, session.files, database, "create")
+    return carry_out(session, create_planner(session.manifest, database), dry_run=dry_run, missing=missing)

@@ -1,0 +1,205 @@
+"""The command itself: finds the subcommand, turns every ending into one exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+import click
+
+from balados_db import __version__
+from balados_db.cli.options import common_options
+from balados_db.errors import BaladosDbError, Interrupted, RefusingName, RunTimeout, Terminated, UsageError
+from balados_db.exits import ExitStatus
+from balados_db.report import Report
+
+# name → (module, what `--help` says); modules are imported when their command is asked for.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "create": ("create", "Create the database and every declared schema."),
+    "init": ("init", "Install the event store and apply every migration."),
+    "up": ("init", "From nothing to ready: create and init in one."),
+    "migrate": ("migrate", "Apply pending migrations, all or nothing."),
+    "rollback": ("rollback", "Take migrations back with their rollback files."),
+    "new": ("new", "Write the next migration file."),
+    "adopt": ("adopt", "Take over a schema that something else made."),
+    "schema": ("schema", "Create or migrate one schema alone."),
+    "status": ("status", "What is there, applied, pending, lagging."),
+    "reset": ("reset", "Empty projections, or more; forget what was seen."),
+    "environment": ("environment", "The stamp inside the database."),
+    "history": ("history", "Every destructive run, from inside the database."),
+    "docs": ("docs", "Write the schema reference."),
+    "guide": ("guide", "Which command do I need?"),
+    "explain": ("explain", "An error code or exit status in full."),
+    "demo": ("demo", "The whole story on a throw-away PostgreSQL."),
+    "server": ("server", "An embedded PostgreSQL for development."),
+    "manifest": ("manifest", "Check a manifest, write one, print its schema."),
+}
+
+# Words that people type out of habit and that would be dangerous here.
+REFUSED: dict[str, str] = {
+    "drop": "to empty projections: balados-db reset --projections; the database itself is never dropped by accident",
+    "wipe": "say what: balados-db reset --projections, --system, --events or --all",
+    "flush": "to empty projections and replay: balados-db reset --projections",
+    "truncate": "to empty projections and forget their positions: balados-db reset --projections",
+    "recreate": "to make a schema anew from its migrations: balados-db reset --schema NAME --recreate",
+    "rollback-all": "to take migrations back one schema at a time: balados-db rollback --schema NAME --to ID",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is used, not before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A command of the table; a refused name says what to type instead."""
+        if cmd_name in REFUSED:
+            raise RefusingName(name=cmd_name, hint=REFUSED[cmd_name])
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"balados_db.cli.{COMMANDS[cmd_name][0]}")
+        found: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, params=common_options(), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="balados-db")
+def cli(**_: Any) -> None:
+    """Create, migrate, inspect and reset an event-sourced PostgreSQL database, and prove what was kept."""
+
+
+# ── endings ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Stopped(KeyboardInterrupt):
+    """A signal that ends the run; a KeyboardInterrupt, so that the driver cancels what the server is doing."""
+
+    def __init__(self, error: BaladosDbError) -> None:
+        super().__init__()
+        self.error = error
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run and exit; never a traceback for something that a user can cause."""
+    arguments = sys.argv[1:] if argv is None else argv
+    status = run(arguments)
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    sys.exit(int(status))
+
+
+def run(arguments: list[str]) -> ExitStatus:
+    """Run one command line; returns its exit status."""
+    try:
+        _watch(arguments)
+        result = cli.main(arguments, prog_name="balados-db", standalone_mode=False)
+        return result.exit_status if isinstance(result, Report) else ExitStatus.OK
+    except BrokenPipeError:
+        # Whoever read us went away: not an error of ours, and nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitStatus.OK
+    except BaladosDbError as exc:
+        return _told(exc, arguments)
+    except click.exceptions.NoArgsIsHelpError as exc:
+        click.echo(exc.format_message(), err=True)
+        return ExitStatus.USAGE
+    except click.ClickException as exc:
+        return _told(UsageError(problem=exc.format_message(), hint=_help_for(exc)), arguments)
+    except _Stopped as exc:
+        return _told(exc.error, arguments)
+    except (KeyboardInterrupt, click.Abort):
+        return _told(Interrupted(outcome="Nothing was changed, or it was rolled back."), arguments)
+    except Exception as exc:  # a bug: the traceback is for whoever mends it
+        return _bug(exc, arguments)
+
+
+def _help_for(exc: click.ClickException) -> str:
+    ctx = getattr(exc, "ctx", None)
+    return f"try `{ctx.command_path} --help`" if ctx else "try `balados-db --help`"
+
+
+def _told(error: BaladosDbError, arguments: list[str]) -> ExitStatus:
+    """Tell an error once: as JSON on standard output, or in words on standard error."""
+    if "--json" in arguments:
+        from balados_db.rendering.envelope import failure
+
+        sys.stdout.write(failure(error, _name(arguments)) + "\n")
+    else:
+        click.secho(f"error[{error.code}]: {error.message}", fg="red", err=True, color=_color(arguments))
+        for line in _listed(error):
+            click.echo(f"  - {line}", err=True)
+        if error.hint:
+            click.echo(f"  → {error.hint}", err=True)
+    return error.exit_status
+
+
+def _listed(error: BaladosDbError) -> list[str]:
+    """Objects that the sentence could not name one by one."""
+    objects = error.facts.get("objects") or ()
+    if len(objects) < 2 and "names" in error.facts:
+        return []
+    return [
+        o if isinstance(o, str) else f"{o.get('type', '')} {o.get('identity', o)}: {o.get('reason', '')}"
+        for o in objects
+    ]
+
+
+def _color(arguments: list[str]) -> bool | None:
+    if "--no-color" in arguments or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
+
+
+def _name(arguments: list[str]) -> str:
+    return next((word for word in arguments if word in COMMANDS or word in REFUSED), "")
+
+
+def _bug(exc: Exception, arguments: list[str]) -> ExitStatus:
+    import traceback
+
+    from balados_db.errors import InternalError
+
+    sys.stderr.write("".join(traceback.format_exception(exc)))
+    return _told(InternalError(problem=f"{type(exc).__name__}: {exc}"), arguments)
+
+
+def _watch(arguments: list[str]) -> None:
+    """SIGTERM and --timeout end the run as Ctrl-C does: the transaction is rolled back."""
+    signal.signal(signal.SIGTERM, _stop(Terminated(outcome="Nothing was changed, or it was rolled back.")))
+    seconds = _timeout(arguments)
+    if seconds and hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, _stop(RunTimeout(seconds=seconds)))
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _stop(error: BaladosDbError) -> Any:
+    def handler(number: int, frame: FrameType | None) -> None:
+        raise _Stopped(error)
+
+    return handler
+
+
+def _timeout(arguments: list[str]) -> float | None:
+    """Read --timeout before anything is parsed: it bounds the parsing too. A wrong value is click's to refuse."""
+    for n, word in enumerate(arguments):
+        value = word.partition("=")[2] if word.startswith("--timeout=") else None
+        if word == "--timeout" and n + 1 < len(arguments):
+            value = arguments[n + 1]
+        if value is not None:
+            try:
+                return float(value)
+            except ValueError:
+                return None
+    return None

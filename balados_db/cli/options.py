@@ -1,0 +1,109 @@
+"""The options that every command takes, before or after its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+import click
+
+from balados_db.report import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonOptions:
+    """What the user said, or the defaults. Times in seconds."""
+
+    manifest: str | None = None
+    url: str | None = None
+    json: bool = False
+    quiet: bool = False
+    no_color: bool = False
+    lock_timeout: float = 10.0
+    timeout: float | None = None
+    wait: float = 0.0
+    progress: str | None = None
+
+
+_SECONDS = click.FloatRange(min=0)
+
+
+def common_options() -> list[click.Option]:
+    """Fresh options for one command. Their default is None, so that the last place that says something wins."""
+    return [
+        click.Option(["--manifest"], metavar="FILE", help="The manifest [default: the nearest balados-db.toml]."),
+        click.Option(["--url"], metavar="URL", help="The database; wins over every other source."),
+        click.Option(["--json"], is_flag=True, default=None, help="Print one JSON object on standard output."),
+        click.Option(["--quiet", "-q"], is_flag=True, default=None, help="Say nothing but the answer and errors."),
+        click.Option(["--no-color"], is_flag=True, default=None, help="No colours."),
+        click.Option(
+            ["--lock-timeout"], type=_SECONDS, metavar="SECONDS", help="Wait for locks, in all [default: 10]."
+        ),
+        click.Option(["--timeout"], type=_SECONDS, metavar="SECONDS", help="End the whole run after this long."),
+        click.Option(["--wait"], type=_SECONDS, metavar="SECONDS", help="Wait for the server to accept connections."),
+        click.Option(["--progress"], type=click.Choice(["json", "plain", "none"]), help="How to report each step."),
+    ]
+
+
+COMMON = tuple(f.name for f in fields(CommonOptions))
+
+
+class ReportingCommand(click.Command):
+    """A command whose function takes a Session and returns a Report."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params = [*self.params, *common_options()]
+
+    def invoke(self, ctx: click.Context) -> Report:
+        """Build the session from the options of this command and of the groups above it."""
+        from balados_db.cli.session import Session
+
+        own = {name: ctx.params.pop(name) for name in COMMON if name in ctx.params}
+        session = Session(command=command_name(ctx), options=merged(ctx.parent, own))
+        assert self.callback is not None
+        report: Report = ctx.invoke(self.callback, session, **ctx.params)
+        from balados_db.cli.pipeline import tell
+
+        tell(report, session)
+        return report
+
+
+def command_name(ctx: click.Context) -> str:
+    """The command as it is typed, without the program's name."""
+    names: list[str] = []
+    at: click.Context | None = ctx
+    while at is not None and at.parent is not None:
+        names.insert(0, at.info_name or "")
+        at = at.parent
+    return " ".join(names)
+
+
+def merged(parent: click.Context | None, own: dict[str, Any]) -> CommonOptions:
+    """The nearest place that says something wins."""
+    chain: list[dict[str, Any]] = [own]
+    while parent is not None:
+        chain.append(parent.params)
+        parent = parent.parent
+    found = {}
+    for name in COMMON:
+        said = [params[name] for params in chain if params.get(name) is not None]
+        if said:
+            found[name] = said[0]
+    return CommonOptions(**found)
+
+
+def command(name: str, help: str, **kwargs: Any) -> Callable[[Callable[..., Report]], ReportingCommand]:
+    """Make a command of a function (Session, options…) → Report."""
+    return click.command(name, cls=ReportingCommand, help=help, short_help=help.split("\n")[0], **kwargs)
+
+
+def dry_run_option() -> Callable[[Any], Any]:
+    """`--dry-run`, the same for every command that writes."""
+    return click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing, lock nothing.")
+
+
+def confirm_option() -> Callable[[Any], Any]:
+    """`--confirm`, the same for every command that destroys."""
+    return click.option("--confirm", metavar="PHRASE", help="The plan's own phrase, exactly.")

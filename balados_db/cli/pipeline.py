@@ -1,0 +1,89 @@
+"""Look, plan, ask, do, tell: the one road that every writing command takes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from balados_db.cli.confirmation import confirm
+from balados_db.cli.session import Session
+from balados_db.errors import NoDatabase
+from balados_db.report import Report
+
+if TYPE_CHECKING:
+    from balados_db.execution.executor import Planner
+    from balados_db.planning.plan import Plan
+    from balados_db.postgres.locking import Patience
+
+
+def carry_out(
+    session: Session,
+    planner: Planner,
+    *,
+    dry_run: bool = False,
+    given: str | None = None,
+    patience: Patience | None = None,
+    missing: Plan | None = None,
+) -> Report:
+    """Plan, show, ask for the phrase where the plan has one, and execute.
+
+    `missing` is the plan for a database that does not exist yet; without one that is an error.
+    """
+    from balados_db.execution.executor import execute
+
+    session.manifest, session.files  # noqa: B018  # every mistake in files before any connection
+    plan = _plan(session, planner, missing)
+    if plan.destructive:
+        session.refuse_disagreement()
+    if dry_run or plan.is_empty:
+        return Report(command=session.command, plan=plan, dry_run=dry_run, warnings=plan.warnings)
+    if plan.destructive:
+        show_preview(plan, session)
+        confirm(plan, given, session.interactive)
+    outcome = execute(plan, session.orders(planner, patience))
+    return Report(
+        command=session.command,
+        plan=plan,
+        done=outcome.done,
+        warnings=(*plan.warnings, *outcome.warnings),
+        next=_next(plan),
+    )
+
+
+def _plan(session: Session, planner: Planner, missing: Plan | None) -> Plan:
+    from balados_db.postgres.connection import translated
+
+    try:
+        with session.open() as conn, translated("look"):
+            return planner(conn, ())
+    except NoDatabase:
+        if missing is None:
+            raise
+        return missing
+
+
+def _next(plan: Plan) -> tuple[tuple[str, ...], ...]:
+    return (("balados-db", "status"),) if plan.command in ("reset", "rollback") else ()
+
+
+def show_preview(plan: Plan, session: Session) -> None:
+    """Say on standard error what is going to happen, before anybody is asked."""
+    if session.options.json or session.options.quiet:
+        return
+    from balados_db.rendering.human import console, render_plan
+
+    render_plan(plan, console(sys.stderr, session.options.no_color), session.source.name)
+
+
+def tell(report: Report, session: Session) -> None:
+    """Print the one answer on standard output."""
+    if session.options.json:
+        from balados_db.rendering.envelope import success
+
+        sys.stdout.write(success(report, session.command) + "\n")
+        return
+    from balados_db.rendering.human import console, render_report
+
+    out = console(sys.stdout, session.options.no_color)
+    if not session.options.quiet or report.text is not None:
+        render_report(report, out, console(sys.stderr, session.options.no_color))

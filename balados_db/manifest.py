@@ -1,0 +1,485 @@
+"""Read `balados-db.toml`: find it, check it, resolve it into a `Manifest`.
+
+Every mistake names the file, the key and, where there is one, the nearest right word.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from balados_db.errors import ManifestInvalid, ManifestMissing, ManifestSyntax, ManifestUnreadable
+from balados_db.model import (
+    OWN_SCHEMA,
+    CheckpointTable,
+    Layout,
+    Liveness,
+    Manifest,
+    Projector,
+    SchemaDeclaration,
+    SchemaKind,
+    Scope,
+    TableName,
+)
+
+FILE_NAME = "balados-db.toml"
+PRESETS = Path(__file__).parent / "presets"
+
+
+# ── the shape of the file ────────────────────────────────────────────────────────────────────────────────
+
+
+class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A table of the manifest; keys that it does not know are mistakes."""
+
+
+class DatabaseSection(Section, frozen=True):
+    """Which database, and what the caller believes it is."""
+
+    url: str | None = None
+    environment: str | None = None
+
+
+class SchemaSection(Section, frozen=True):
+    """What one PostgreSQL schema is."""
+
+    kind: SchemaKind
+    migrations: str | None = None
+    holds: str = ""
+    layout: str | None = None
+    install: str | None = None
+
+
+class ProjectorSection(Section, frozen=True):
+    """One rebuildable unit: its tables as SCHEMA.TABLE, and the events that it is rebuilt from."""
+
+    tables: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+
+class SetForget(Section, frozen=True):
+    """Forget by setting columns."""
+
+    set: dict[str, str | int | None]
+
+
+class SqlForget(Section, frozen=True):
+    """Forget by a statement of one's own; %(projectors)s is the array of names."""
+
+    sql: str
+
+
+class CheckpointSection(Section, frozen=True):
+    """A table that remembers how far projectors got, and how to forget that."""
+
+    table: str
+    projector: str
+    position: str | None = None
+    forget: Literal["delete"] | dict[str, Any] = "delete"
+    where: str | None = None
+    undeclared: Literal["keep", "refuse"] | None = None
+    optional: bool = False
+
+
+class SubscriptionSection(Section, frozen=True):
+    """A subscriber that is no projector; replay = "never" protects its position from every command."""
+
+    replay: Literal["allowed", "never"] = "allowed"
+
+
+class LivenessSection(Section, frozen=True):
+    """How a running projector shows itself: an advisory lock on (oid of `table`, `id` of its row)."""
+
+    table: str
+    id: str
+    name: str
+
+
+class EventStoreSection(Section, frozen=True):
+    """What an event store looks like; for layout = "custom", and the shape of every preset."""
+
+    proof: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    head: str | None = None
+    seed: str | None = None
+    additions: str | None = None
+    reset_settings: dict[str, str] = {}
+    liveness: LivenessSection | None = None
+    checkpoints: tuple[CheckpointSection, ...] = ()
+
+
+Phrase = Annotated[str, Meta(min_length=1)]
+
+
+class ConfirmationSection(Section, frozen=True):
+    """The phrase for each scope; a manifest may make one longer."""
+
+    projections: Phrase = "DELETE"
+    system: Phrase = "DELETE"
+    events: Phrase = "DELETE ALL EVENTS"
+    all: Phrase = "DELETE ALL DATA"
+
+
+class EnvironmentsSection(Section, frozen=True):
+    """Names of environments in which permanent data and events cannot be reset."""
+
+    protected: tuple[str, ...] = ("production",)
+
+
+class ManifestFile(Section, frozen=True):
+    """The manifest as it is written."""
+
+    version: Literal[1]
+    database: DatabaseSection = DatabaseSection()
+    schemas: dict[str, SchemaSection] = {}
+    projectors: dict[str, ProjectorSection] = {}
+    checkpoints: tuple[CheckpointSection, ...] = ()
+    subscriptions: dict[str, SubscriptionSection] = {}
+    event_store: EventStoreSection | None = None
+    confirmation: ConfirmationSection = ConfirmationSection()
+    environments: EnvironmentsSection = EnvironmentsSection()
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the manifest."""
+    schema = msgspec.json.schema(ManifestFile)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": FILE_NAME, **schema}
+
+
+# ── finding and decoding ─────────────────────────────────────────────────────────────────────────────────
+
+
+def find_manifest(explicit: str | None = None) -> Path:
+    """Return the manifest's path: `explicit`, else BALADOS_DB_MANIFEST, else the nearest one upwards.
+
+    Raises ManifestMissing.
+    """
+    named = explicit or os.environ.get("BALADOS_DB_MANIFEST")
+    if named:
+        if not Path(named).is_file():
+            raise ManifestMissing(looked_for=named)
+        return Path(named).resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / FILE_NAME).is_file():
+            return folder / FILE_NAME
+    raise ManifestMissing(looked_for=f"{FILE_NAME} in {here} or any folder above it")
+
+
+def load_manifest(file: Path) -> Manifest:
+    """Read and resolve a manifest.
+
+    Raises ManifestUnreadable, ManifestSyntax or ManifestInvalid.
+    """
+    return _resolve(_decode(_read_toml(file), file), file.resolve())
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    import tomli
+
+    try:
+        return tomli.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as exc:
+        raise ManifestUnreadable(file=str(file), problem=exc.strerror or str(exc)) from exc
+    except UnicodeDecodeError as exc:
+        raise ManifestUnreadable(file=str(file), problem=f"it is not UTF-8 (byte {exc.start})") from exc
+    except tomli.TOMLDecodeError as exc:
+        raise ManifestSyntax(file=str(file), problem=str(exc)) from exc
+
+
+S = TypeVar("S", bound=Section)
+_AT = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+
+
+class _Reader:
+    """Decodes one file's tables, so that every message can say where it stands."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def invalid(self, key: str, problem: str) -> ManifestInvalid:
+        return ManifestInvalid(file=str(self.file), key=key, problem=problem)
+
+    def known(self, keys: Iterable[str], right: Iterable[str], at: str) -> None:
+        """Refuse the first key that is not one of `right`."""
+        right = tuple(right)
+        for key in keys:
+            if key not in right:
+                raise self.invalid(_join(at, key), f"unknown key{_nearest(key, right)}")
+
+    def section(self, value: Any, kind: type[S], at: str) -> S:
+        """Decode one table; its messages get the table's own path in front."""
+        if not isinstance(value, dict):
+            raise self.invalid(at, f"expected a table, got {type(value).__name__}")
+        self.known(value, (f.encode_name for f in msgspec.structs.fields(kind)), at)
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as exc:
+            raise self._said(exc, at) from exc
+
+    def sections(self, value: Any, kind: type[S], at: str) -> dict[str, S]:
+        """Decode a table of tables."""
+        if not isinstance(value, dict):
+            raise self.invalid(at, f"expected a table of tables, got {type(value).__name__}")
+        return {name: self.section(table, kind, f"{at}.{name}") for name, table in value.items()}
+
+    def listed(self, value: Any, kind: type[S], at: str) -> tuple[S, ...]:
+        """Decode an array of tables."""
+        if not isinstance(value, list):
+            raise self.invalid(at, f"expected [[{at}]], got {type(value).__name__}")
+        return tuple(self.section(table, kind, f"{at}[{n}]") for n, table in enumerate(value))
+
+    def _said(self, exc: msgspec.ValidationError, at: str) -> ManifestInvalid:
+        text = str(exc)
+        found = _AT.search(text)
+        key = _join(at, found["path"]) if found else at
+        problem = _AT.sub("", text)
+        wrong = re.search(r"Invalid enum value '(.*)'", problem)
+        if wrong:
+            kinds = [kind.value for kind in SchemaKind]
+            problem = f"{wrong[1]!r} is not one of {', '.join(kinds)}{_nearest(wrong[1], kinds)}"
+        return self.invalid(key, problem)
+
+
+def _join(at: str, key: str) -> str:
+    return f"{at}.{key}" if at and key else at or key
+
+
+def _nearest(word: str, right: Iterable[str]) -> str:
+    near = get_close_matches(word, list(right), n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _decode(raw: dict[str, Any], file: Path) -> ManifestFile:
+    reader = _Reader(file)
+    reader.known(raw, (f.encode_name for f in msgspec.structs.fields(ManifestFile)), "")
+    if raw.get("version") != 1:
+        raise reader.invalid("version", "this balados-db understands `version = 1`, which must be there")
+    read: dict[str, tuple[Callable[..., Any], type[Section]]] = {
+        "schemas": (reader.sections, SchemaSection),
+        "projectors": (reader.sections, ProjectorSection),
+        "subscriptions": (reader.sections, SubscriptionSection),
+        "checkpoints": (reader.listed, CheckpointSection),
+        "database": (reader.section, DatabaseSection),
+        "event_store": (reader.section, EventStoreSection),
+        "confirmation": (reader.section, ConfirmationSection),
+        "environments": (reader.section, EnvironmentsSection),
+    }
+    parts: dict[str, Any] = {}
+    for key, value in raw.items():
+        if key != "version":
+            decode, kind = read[key]
+            parts[key] = decode(value, kind, key)
+    return ManifestFile(version=1, **parts)
+
+
+# ── resolving ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _resolve(written: ManifestFile, file: Path) -> Manifest:
+    resolver = _Resolver(written, file)
+    return Manifest(
+        file=file,
+        url=_substitute(written.database.url),
+        environment=written.database.environment,
+        schemas=resolver.schemas(),
+        projectors=resolver.projectors(),
+        checkpoints=resolver.checkpoints(),
+        subscriptions={name: section.replay for name, section in written.subscriptions.items()},
+        phrases=resolver.phrases(),
+        protected=written.environments.protected,
+    )
+
+
+def _substitute(url: str | None) -> str | None:
+    """Fill ${VAR} in from the environment; a variable that is not set makes the key absent."""
+    if url is None:
+        return None
+    names = re.findall(r"\$\{(\w+)\}", url)
+    if any(not os.environ.get(name) for name in names):
+        return None
+    return re.sub(r"\$\{(\w+)\}", lambda match: os.environ[match[1]], url) or None
+
+
+class _Resolver(_Reader):
+    """Turns what is written into what is meant."""
+
+    def __init__(self, written: ManifestFile, file: Path) -> None:
+        super().__init__(file)
+        self.written = written
+        self.stores = [n for n, s in written.schemas.items() if s.kind is SchemaKind.EVENT_STORE]
+        if len(self.stores) > 1:
+            raise self.invalid(f"schemas.{self.stores[1]}", "only one schema can be the event store")
+        self.preset = self._preset()
+
+    def schemas(self) -> tuple[SchemaDeclaration, ...]:
+        """The declared schemas, their names checked as PostgreSQL would see them."""
+        return tuple(self._schema(name, section) for name, section in self.written.schemas.items())
+
+    def _schema(self, name: str, section: SchemaSection) -> SchemaDeclaration:
+        at = f"schemas.{name}"
+        self._name(name, at)
+        is_store = section.kind is SchemaKind.EVENT_STORE
+        for key in ("layout", "install"):
+            if getattr(section, key) and not is_store:
+                raise self.invalid(f"{at}.{key}", "only an event store has this key")
+        if section.migrations and is_store:
+            raise self.invalid(f"{at}.migrations", "an event store is made by `install`, not by migrations")
+        return SchemaDeclaration(
+            name=name,
+            kind=section.kind,
+            migrations=self._path(section.migrations),
+            holds=section.holds,
+            install=self._path(section.install),
+            layout=self._layout(name, section, at) if is_store else None,
+        )
+
+    def _name(self, name: str, at: str) -> None:
+        problem = invalid_name(name)
+        if problem:
+            raise self.invalid(at, problem)
+
+    def _path(self, written: str | None) -> Path | None:
+        return (self.file.parent / written).resolve() if written else None
+
+    # An event store's layout is a preset, or `[event_store]` in the manifest itself.
+
+    def _preset(self) -> EventStoreSection | None:
+        if not self.stores:
+            if self.written.event_store:
+                raise self.invalid("event_store", 'no schema has kind = "event_store"')
+            return None
+        at = f"schemas.{self.stores[0]}.layout"
+        name = self.written.schemas[self.stores[0]].layout or "commanded"
+        if name == "custom":
+            if self.written.event_store is None:
+                raise self.invalid(at, '"custom" needs a table [event_store]')
+            return self.written.event_store
+        if self.written.event_store is not None:
+            raise self.invalid("event_store", f'only layout = "custom" is spelled out; this is {name!r}')
+        file = PRESETS / f"{name}.toml"
+        known = [*sorted(p.stem for p in PRESETS.glob("*.toml")), "custom"]
+        if name not in known:
+            raise self.invalid(at, f"{name!r} is not one of {', '.join(known)}{_nearest(name, known)}")
+        reader = _Reader(file)
+        return reader.section(_read_toml(file), EventStoreSection, "")
+
+    def _layout(self, schema: str, section: SchemaSection, at: str) -> Layout:
+        store = self.preset
+        assert store is not None
+        live = store.liveness
+        if not store.tables:
+            raise self.invalid("event_store.tables", "name the tables that `reset --events` empties")
+        return Layout(
+            name=section.layout or "commanded",
+            proof=store.proof or store.tables,
+            tables=store.tables,
+            head=store.head,
+            seed=store.seed,
+            additions=store.additions,
+            reset_settings=store.reset_settings,
+            liveness=Liveness(table=self._in_store(live.table), id=live.id, name=live.name) if live else None,
+        )
+
+    def _in_store(self, table: str) -> TableName:
+        return self.table(table, "event_store") if "." in table else TableName(self.stores[0], table)
+
+    def table(self, written: str, at: str) -> TableName:
+        """Split SCHEMA.TABLE at the longest declared schema's name, else at the first dot."""
+        declared = sorted((n for n in self.written.schemas if written.startswith(f"{n}.")), key=len)
+        schema = declared[-1] if declared else written.partition(".")[0]
+        name = written[len(schema) + 1 :]
+        if not schema or not name:
+            raise self.invalid(at, f"{written!r} is not a schema's name, a dot and a table's name")
+        return TableName(schema, name)
+
+    def projectors(self) -> tuple[Projector, ...]:
+        """The declared projectors; each table must lie in a declared projection schema."""
+        return tuple(
+            Projector(
+                name=name,
+                tables=tuple(self._projected(table, f"projectors.{name}.tables") for table in section.tables),
+                events=section.events,
+            )
+            for name, section in self.written.projectors.items()
+        )
+
+    def _projected(self, written: str, at: str) -> TableName:
+        table = self.table(written, at)
+        schema = self.written.schemas.get(table.schema)
+        if schema is None:
+            near = _nearest(table.schema, self.written.schemas)
+            raise self.invalid(at, f"{written!r}: schema {table.schema!r} is not declared{near}")
+        if schema.kind is not SchemaKind.PROJECTION:
+            raise self.invalid(at, f"{written!r}: schema {table.schema!r} is {schema.kind.value}, not projection")
+        return table
+
+    def checkpoints(self) -> tuple[CheckpointTable, ...]:
+        """The layout's checkpoint tables and the manifest's own; one of the manifest replaces its namesake."""
+        own = [self._checkpoint(c, f"checkpoints[{n}]") for n, c in enumerate(self.written.checkpoints)]
+        preset = self.preset.checkpoints if self.preset else ()
+        spelled = {c.table for c in own}
+        ours = [self._checkpoint(c, "event_store.checkpoints", in_store=True) for c in preset]
+        return (*(c for c in ours if c.table not in spelled), *own)
+
+    def _checkpoint(self, section: CheckpointSection, at: str, in_store: bool = False) -> CheckpointTable:
+        table = self._in_store(section.table) if in_store else self.table(section.table, f"{at}.table")
+        forget = self._forget(section.forget, f"{at}.forget")
+        return CheckpointTable(
+            table=table,
+            projector=section.projector,
+            position=section.position,
+            set=forget.set if isinstance(forget, SetForget) else None,
+            sql=forget.sql if isinstance(forget, SqlForget) else None,
+            where=section.where,
+            refuses_undeclared=section.undeclared != "keep" if section.undeclared else not self._of_store(table),
+            optional=section.optional,
+        )
+
+    def _of_store(self, table: TableName) -> bool:
+        """Whether this is the store's own table of subscriptions, which knows handlers that are no projectors."""
+        live = self.preset.liveness if self.preset else None
+        return live is not None and self._in_store(live.table) == table
+
+    def _forget(self, written: str | dict[str, Any], at: str) -> SetForget | SqlForget | None:
+        if not isinstance(written, dict):
+            return None
+        self.known(written, ("set", "sql"), at)
+        if len(written) != 1:
+            raise self.invalid(at, 'write "delete", { set = { column = value } } or { sql = "…" }')
+        if "set" in written:
+            return self.section(written, SetForget, at)
+        return self.section(written, SqlForget, at)
+
+    def phrases(self) -> Mapping[Scope, str]:
+        """The phrases; never shorter than the default, nor with blanks that nobody sees."""
+        default = ConfirmationSection()
+        phrases = {scope: getattr(self.written.confirmation, scope.value) for scope in Scope}
+        for scope, phrase in phrases.items():
+            at = f"confirmation.{scope.value}"
+            if phrase != phrase.strip() or not phrase.isprintable():
+                raise self.invalid(at, "a phrase has no blank at its ends and no control characters")
+            if len(phrase) < len(getattr(default, scope.value)):
+                raise self.invalid(at, f"a phrase may be longer than {getattr(default, scope.value)!r}, not shorter")
+        return phrases
+
+
+def invalid_name(name: str) -> str | None:
+    """Say what is wrong with a schema's name as PostgreSQL would see it; None when nothing is."""
+    size = len(name.encode("utf-8", "surrogatepass"))
+    if not name or "\0" in name:
+        return "a schema needs a name"
+    if size > 63:
+        return f"the name has {size} bytes; PostgreSQL cuts names after 63"
+    if name.startswith("pg_") or name == "information_schema":
+        return f"{name!r} belongs to PostgreSQL itself"
+    if name == OWN_SCHEMA:
+        return f"{name!r} is where balados-db keeps its own records"
+    return None

@@ -1,0 +1,365 @@
+"""The words of balados-db: frozen facts about manifests and databases. No I/O, no third party."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import NamedTuple
+
+OWN_SCHEMA = "balados_db"  # our bookkeeping: recorded structures, the environment's stamp, receipts
+
+
+class SchemaKind(str, Enum):
+    """What a PostgreSQL schema is for."""
+
+    PERMANENT = "permanent"
+    PROJECTION = "projection"
+    EVENT_STORE = "event_store"
+
+
+class Scope(str, Enum):
+    """What a reset is about; the name of a scope is also the name of its phrase in the manifest."""
+
+    PROJECTIONS = "projections"
+    SYSTEM = "system"
+    EVENTS = "events"
+    ALL = "all"
+
+    @property
+    def kinds(self) -> frozenset[SchemaKind]:
+        """The kinds of schema that this scope destroys."""
+        return _KINDS[self]
+
+    @classmethod
+    def of(cls, kind: SchemaKind) -> Scope:
+        """The scope that a schema of this kind belongs to."""
+        return next(scope for scope in cls if scope.kinds == {kind})
+
+
+_KINDS = {
+    Scope.PROJECTIONS: frozenset({SchemaKind.PROJECTION}),
+    Scope.SYSTEM: frozenset({SchemaKind.PERMANENT}),
+    Scope.EVENTS: frozenset({SchemaKind.EVENT_STORE}),
+    Scope.ALL: frozenset(SchemaKind),
+}
+
+
+class TableName(NamedTuple):
+    """A table by its schema and its name, both exactly as PostgreSQL holds them."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+# ── the manifest ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class Liveness:
+    """How a running projector shows itself: the advisory lock (oid of `table`, its row's `id`)."""
+
+    table: TableName
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """What an event store of a known kind looks like; read from a preset or from `[event_store]`."""
+
+    name: str
+    proof: tuple[str, ...]
+    tables: tuple[str, ...]
+    head: str | None = None
+    seed: str | None = None
+    additions: str | None = None
+    reset_settings: Mapping[str, str] = field(default_factory=dict)
+    liveness: Liveness | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaDeclaration:
+    """One `[schemas.NAME]` of the manifest."""
+
+    name: str
+    kind: SchemaKind
+    migrations: Path | None = None
+    holds: str = ""
+    install: Path | None = None
+    layout: Layout | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Projector:
+    """One rebuildable unit: the tables that a running projector fills, and from which events."""
+
+    name: str
+    tables: tuple[TableName, ...] = ()
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointTable:
+    """A table that remembers how far projectors got. Exactly one of delete, `set` and `sql` forgets."""
+
+    table: TableName
+    projector: str
+    position: str | None = None
+    set: Mapping[str, str | int | None] | None = None
+    sql: str | None = None
+    where: str | None = None
+    refuses_undeclared: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What the manifest says, resolved: presets merged, paths absolute, table names split."""
+
+    file: Path
+    url: str | None = None
+    environment: str | None = None
+    schemas: tuple[SchemaDeclaration, ...] = ()
+    projectors: tuple[Projector, ...] = ()
+    checkpoints: tuple[CheckpointTable, ...] = ()
+    subscriptions: Mapping[str, str] = field(default_factory=dict)
+    phrases: Mapping[Scope, str] = field(default_factory=dict)
+    protected: tuple[str, ...] = ("production",)
+
+    def schema(self, name: str) -> SchemaDeclaration | None:
+        """The declaration of this schema, if there is one."""
+        return next((schema for schema in self.schemas if schema.name == name), None)
+
+    def of_kind(self, *kinds: SchemaKind) -> tuple[SchemaDeclaration, ...]:
+        """The declared schemas of these kinds, in the manifest's order."""
+        return tuple(schema for schema in self.schemas if schema.kind in kinds)
+
+    @property
+    def event_store(self) -> SchemaDeclaration | None:
+        """The schema that holds the events."""
+        return next(iter(self.of_kind(SchemaKind.EVENT_STORE)), None)
+
+    @property
+    def migrated(self) -> tuple[SchemaDeclaration, ...]:
+        """The schemas that have migrations."""
+        return tuple(schema for schema in self.schemas if schema.migrations)
+
+
+# ── migrations ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """A migration file: yoyo's names and directives, our checksum of its content."""
+
+    id: str
+    path: Path
+    source: str
+    checksum: str
+    hash: str
+    depends: tuple[str, ...] = ()
+    transactional: bool = True
+    rollback: Path | None = None
+
+    @property
+    def is_sql(self) -> bool:
+        """Whether the file is plain SQL; else it is a Python migration."""
+        return self.path.suffix == ".sql"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppliedMigration:
+    """A row of yoyo's history; `checksum` is absent where plain yoyo applied it."""
+
+    id: str
+    hash: str
+    checksum: str | None = None
+
+
+# ── the database ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Which database this is, as the server itself reports it."""
+
+    server: str
+    database: str
+    role: str
+    server_version: str
+    server_version_num: int
+    system_identifier: str
+    database_oid: int
+    superuser: bool = False
+    in_recovery: bool = False
+    read_only: bool = False
+    environment: str | None = None
+    lock_room: int = 6400  # max_locks_per_transaction × (max_connections + max_prepared_transactions)
+
+
+class RelationKind(str, Enum):
+    """pg_class.relkind, in words."""
+
+    TABLE = "r"
+    PARTITIONED = "p"
+    VIEW = "v"
+    MATVIEW = "m"
+    SEQUENCE = "S"
+    FOREIGN = "f"
+
+
+class Role(str, Enum):
+    """Why a relation of a declared schema is not simply its content."""
+
+    CONTENT = "content"
+    MIGRATION_HISTORY = "migration_history"  # yoyo's own tables
+    OTHER_HISTORY = "other_history"  # the history of another migration tool
+    CHECKPOINTS = "checkpoints"
+    EXTENSION = "extension"
+    EVENTS = "events"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """A table, view or sequence of a declared schema. `rows` is an estimate unless `exact`; bytes on disk."""
+
+    schema: str
+    name: str
+    oid: int
+    kind: RelationKind
+    role: Role = Role.CONTENT
+    rows: int | None = None
+    exact: bool = False
+    bytes: int = 0
+    indexes: int = 0
+    is_partition: bool = False
+    lockable: bool = True  # whether this role may LOCK it
+    may_empty: bool = True  # whether this role may TRUNCATE it
+    owned: bool = False  # a sequence that goes with its table
+    populated: bool = True  # a materialized view without data cannot be read
+
+    @property
+    def table(self) -> TableName:
+        """Its name."""
+        return TableName(self.schema, self.name)
+
+    @property
+    def holds_rows(self) -> bool:
+        """Whether rows are stored in it (an ordinary or partitioned table)."""
+        return self.kind in (RelationKind.TABLE, RelationKind.PARTITIONED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What was recorded about a schema after the last migration: its structure and the tables that held rows."""
+
+    structure: str
+    migrations: str
+    seeded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchemaState:
+    """One declared schema as it is."""
+
+    name: str
+    exists: bool
+    owner: str | None = None
+    relations: tuple[Relation, ...] = ()
+    other_objects: int = 0  # types, functions, … that are neither relations nor extension members
+    extensions: tuple[str, ...] = ()
+    undroppable: tuple[str, ...] = ()
+    not_restorable: tuple[str, ...] = ()  # owners and grants that this role could not give back
+    cannot_empty: tuple[str, ...] = ()  # tables that this role may not truncate
+    structure: str = ""  # digest of the schema's structure, by names
+    history: bool = False
+    applied: tuple[AppliedMigration, ...] = ()
+    record: Record | None = None
+
+    @property
+    def tables(self) -> tuple[Relation, ...]:
+        """The relations that hold the schema's own rows."""
+        return tuple(r for r in self.relations if r.holds_rows and r.role in (Role.CONTENT, Role.EVENTS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointState:
+    """One row of a checkpoint table."""
+
+    table: TableName
+    projector: str
+    position: int | str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveProjector:
+    """A process that holds the event store's lock of a subscription."""
+
+    name: str
+    subscription_id: int
+    pid: int
+    user: str = ""
+    application: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outsider:
+    """An object outside the scope that stands in its way, with the object inside that it depends on."""
+
+    type: str
+    identity: str
+    reason: str
+    schema: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.identity} ({self.reason})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """Somebody else who is connected to the database."""
+
+    pid: int
+    user: str
+    application: str
+    client: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatabaseState:
+    """Everything a planner may know, read in one read-only transaction."""
+
+    identity: Identity | None
+    exists: bool = True
+    schemas: tuple[SchemaState, ...] = ()
+    own_schema: bool = False
+    event_store: bool = False  # every table that proves the declared event store is there
+    event_store_tables: tuple[str, ...] = ()  # those of them that are there
+    missing_additions: tuple[str, ...] = ()
+    store_in: tuple[str, ...] = ()  # schemas not declared as event store that hold one
+    checkpoint_tables: tuple[TableName, ...] = ()  # those that exist
+    checkpoints: tuple[CheckpointState, ...] = ()
+    subscriptions: tuple[tuple[int, str], ...] = ()  # id (the projector's lock key) and name
+    live: tuple[LiveProjector, ...] = ()
+    head: int | None = None
+    sessions: tuple[Session, ...] = ()
+    undeclared: tuple[str, ...] = ()  # schemas the manifest does not know
+    dependents: tuple[Outsider, ...] = ()  # of the scope that was asked for
+
+    def schema(self, name: str) -> SchemaState:
+        """The state of this schema; one that does not exist when it was not read."""
+        found = next((schema for schema in self.schemas if schema.name == name), None)
+        return found or SchemaState(name=name, exists=False)
+
+    def subscription_ids_of(self, names: tuple[str, ...] | None) -> tuple[int, ...]:
+        """The ids of these projectors' subscriptions; of all for None."""
+        return tuple(sorted(id_ for id_, name in self.subscriptions if names is None or name in names))
+
+    def relation(self, table: TableName) -> Relation | None:
+        """The relation of this name, if there is one."""
+        return next((r for r in self.schema(table.schema).relations if r.name == table.name), None)

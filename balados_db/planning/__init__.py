@@ -1,0 +1,1 @@
+"""Decide. State in, plan out: no connection, no clock, no printing, no third party."""

@@ -1,0 +1,152 @@
+"""Decide which migrations to apply, and refuse where files and history disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from balados_db.errors import MigrationEdited, MigrationFileMissing
+from balados_db.model import DatabaseState, Manifest, Migration, SchemaState
+from balados_db.planning.plan import Phase, Plan
+from balados_db.planning.steps import (
+    AddToEventStore,
+    ApplyMigrations,
+    CreateRecords,
+    CreateSchema,
+    RecordStructure,
+    Step,
+    listed,
+)
+
+Files = Mapping[str, tuple[Migration, ...]]
+
+
+def pending(found: SchemaState, files: tuple[Migration, ...]) -> tuple[Migration, ...]:
+    """The migrations that are not applied yet, in order."""
+    applied = {m.hash for m in found.applied}
+    return tuple(m for m in files if m.hash not in applied)
+
+
+def edited(found: SchemaState, files: tuple[Migration, ...]) -> tuple[str, ...]:
+    """Applied migrations whose file has another content now. Plain yoyo keeps no checksum: those are not judged."""
+    on_disk = {m.hash: m for m in files}
+    return tuple(
+        m.id
+        for m in found.applied
+        if m.hash in on_disk and m.checksum is not None and m.checksum != on_disk[m.hash].checksum
+    )
+
+
+def without_file(found: SchemaState, files: tuple[Migration, ...]) -> tuple[str, ...]:
+    """Applied migrations whose file is gone."""
+    on_disk = {m.hash for m in files}
+    return tuple(m.id for m in found.applied if m.hash not in on_disk)
+
+
+def out_of_order(found: SchemaState, files: tuple[Migration, ...]) -> tuple[str, ...]:
+    """Pending migrations that stand before one that is applied already."""
+    applied = {m.hash for m in found.applied}
+    last = max((n for n, m in enumerate(files) if m.hash in applied), default=-1)
+    return tuple(m.id for m in files[: last + 1] if m.hash not in applied)
+
+
+def plan_migrate(
+    state: DatabaseState, manifest: Manifest, files: Files, schemas: Iterable[str], *, store: bool = False
+) -> Plan:
+    """Plan every pending migration of these schemas, and with `store` what is new in the event store's install SQL.
+
+    Raises MigrationEdited or MigrationFileMissing where history and files disagree.
+    """
+    names = tuple(schemas)
+    for name in names:
+        refuse_disagreement(state.schema(name), files.get(name, ()))
+    phases = migration_phases(state, files, names)
+    added = store_additions(state, manifest) if store else []
+    first: list[Step] = [] if state.own_schema or not (phases or added) else [CreateRecords()]
+    return Plan(
+        command="migrate",
+        identity=state.identity,
+        phases=joined([*first, *added], phases),
+        warnings=_warnings(state, files, names),
+        preconditions=preconditions(state, files, names),
+    )
+
+
+def store_additions(state: DatabaseState, manifest: Manifest) -> list[Step]:
+    """What the install SQL adds to a store that is there."""
+    declared = manifest.event_store
+    if declared is None or not state.event_store or not state.missing_additions:
+        return []
+    return [AddToEventStore(schema=declared.name, files=state.missing_additions)]
+
+
+def refuse_disagreement(found: SchemaState, files: tuple[Migration, ...]) -> None:
+    """Refuse where an applied migration was edited or its file is gone."""
+    changed = edited(found, files)
+    if changed:
+        raise MigrationEdited(schema=found.name, migrations=listed(changed))
+    gone = without_file(found, files)
+    if gone:
+        raise MigrationFileMissing(schema=found.name, migrations=listed(gone))
+
+
+def migration_phases(state: DatabaseState, files: Files, names: tuple[str, ...]) -> tuple[Phase, ...]:
+    """Everything in one transaction, but for the files that say they cannot be in one."""
+    phases: list[Phase] = []
+    steps: list[Step] = []
+    for name in names:
+        found = state.schema(name)
+        if not found.exists:
+            steps.append(CreateSchema(schema=name))
+        todo = pending(found, files.get(name, ()))
+        for run in _runs(todo):
+            step = ApplyMigrations(schema=name, migrations=tuple(m.id for m in run))
+            if run[0].transactional:
+                steps.append(step)
+                continue
+            phases += _flushed(steps)
+            phases.append(Phase(name=f"{run[0].id} (not transactional)", steps=(step,), atomic=False))
+            steps = []
+        if todo or (found.applied and found.record is None):
+            steps.append(RecordStructure(schema=name))
+    return (*phases, *_flushed(steps))
+
+
+def _runs(todo: tuple[Migration, ...]) -> list[tuple[Migration, ...]]:
+    """Split into runs that share a transaction; a file that cannot be in one stands alone."""
+    runs: list[tuple[Migration, ...]] = []
+    for migration in todo:
+        if runs and migration.transactional and runs[-1][0].transactional:
+            runs[-1] += (migration,)
+        else:
+            runs.append((migration,))
+    return runs
+
+
+def _flushed(steps: list[Step]) -> list[Phase]:
+    return [Phase(name="migrate", steps=tuple(steps))] if steps else []
+
+
+def joined(first: list[Step], phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """Put steps in front of the first atomic phase."""
+    if not first:
+        return phases
+    if phases and phases[0].atomic:
+        head = Phase(name=phases[0].name, steps=(*first, *phases[0].steps))
+        return (head, *phases[1:])
+    return (Phase(name="prepare", steps=tuple(first)), *phases)
+
+
+def _warnings(state: DatabaseState, files: Files, names: tuple[str, ...]) -> tuple[str, ...]:
+    late = {name: out_of_order(state.schema(name), files.get(name, ())) for name in names}
+    return tuple(
+        f"{name}: {listed(ids)} stands before migrations that are applied already" for name, ids in late.items() if ids
+    )
+
+
+def preconditions(state: DatabaseState, files: Files, names: tuple[str, ...]) -> dict[str, object]:
+    """What a plan about migrations depends on."""
+    return {
+        "applied": {name: [(m.id, m.checksum) for m in state.schema(name).applied] for name in names},
+        "files": {name: [(m.id, m.checksum) for m in files.get(name, ())] for name in names},
+        "structure": {name: state.schema(name).structure for name in names},
+    }

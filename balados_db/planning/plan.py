@@ -1,0 +1,141 @@
+"""A plan: what will be done, how bad that is, what it destroys and keeps, and the phrase it needs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from balados_db.model import Identity, TableName
+from balados_db.planning.steps import Step
+
+
+class Danger(str, Enum):
+    """How bad a plan is."""
+
+    NONE = "none"  # destroys nothing
+    SAFE = "safe"  # destroys only what is rebuilt from events
+    CAUTION = "caution"  # also empties tables that no declared projector rebuilds
+    DANGER = "danger"  # destroys what exists nowhere else
+    EXTREME = "extreme"  # destroys the events themselves
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destroyed:
+    """Something that the plan destroys. Rows are an estimate unless `exact`; bytes on disk."""
+
+    schema: str
+    table: str
+    rows: int | None = None
+    exact: bool = False
+    bytes: int = 0
+    rebuilt_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A schema that the plan keeps, with what it holds."""
+
+    schema: str
+    kind: str
+    holds: str = ""
+    tables: int = 0
+    rows: int | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a schema is reset, and why that way."""
+
+    schema: str
+    way: str  # "empty" or "recreate"
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fence:
+    """Whom to keep out while the plan runs; `ids` are the subscriptions' ids. Times in seconds."""
+
+    class_table: TableName | None = None
+    ids: tuple[int, ...] = ()
+    every_id: bool = False
+    others_connected: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locks:
+    """Tables to lock before the transaction's snapshot is taken."""
+
+    checkpoints: tuple[TableName, ...] = ()
+    exclusive: tuple[TableName, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """A run of steps. An atomic one is one transaction; the others cannot be."""
+
+    name: str
+    steps: tuple[Step, ...]
+    atomic: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one command will do. Everything that shows or runs it reads this one object."""
+
+    command: str
+    identity: Identity | None
+    phases: tuple[Phase, ...] = ()
+    danger: Danger = Danger.NONE
+    phrase: str | None = None
+    scope: str | None = None
+    destroys: tuple[Destroyed, ...] = ()
+    keeps: tuple[Kept, ...] = ()
+    ways: tuple[Way, ...] = ()
+    stale: tuple[str, ...] = ()
+    not_restored: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    fence: Fence | None = None
+    locks: Locks = field(default_factory=Locks)
+    preconditions: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step, in order."""
+        return tuple(step for phase in self.phases for step in phase.steps)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.steps
+
+    @property
+    def destructive(self) -> bool:
+        """Whether it destroys anything, and so needs its phrase."""
+        return self.phrase is not None
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` over what the plan depends on: identity, steps, structure, migrations, names of checkpoints.
+
+        Rows, bytes, positions and connections move by themselves and are left out.
+        """
+        where = self.identity and {
+            "system": self.identity.system_identifier,
+            "oid": self.identity.database_oid,
+            "database": self.identity.database,
+        }
+        steps = [{"step": step.id, **asdict(step)} for step in self.steps]
+        facts = {"command": self.command, "where": where, "steps": steps, "phrase": self.phrase}
+        canonical = json.dumps({**facts, "preconditions": self.preconditions}, sort_keys=True, default=str)
+        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def one_phase(name: str, steps: list[Step] | tuple[Step, ...]) -> tuple[Phase, ...]:
+    """Put these steps into one atomic phase; no steps make no phase."""
+    return (Phase(name=name, steps=tuple(steps)),) if steps else ()

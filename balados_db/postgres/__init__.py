@@ -1,0 +1,1 @@
+"""Touch. The only rooms that talk to PostgreSQL."""

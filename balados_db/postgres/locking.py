@@ -1,0 +1,180 @@
+"""One run a database, no projector meanwhile, and table locks that never queue the application behind us."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from balados_db.errors import LockHeld, LockTimeout, ProjectorsLive, StalePlan
+from balados_db.model import TableName
+from balados_db.planning.plan import Fence, Locks
+from balados_db.planning.steps import listed
+from balados_db.postgres.connection import local_settings
+from balados_db.postgres.eventstore import class_of
+from balados_db.postgres.queries import query
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+TRY_MS = 400  # how long one try may wait, and with it everybody who queues behind it
+SPARE_IDS = 32  # ids that a store hands out anew after it was emptied
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long to wait, in seconds: for locks in all, for live projectors, and after the commit."""
+
+    locks: float = 10.0
+    projectors: float = 0.0
+    grace: float = 2.0
+
+
+# ── the fence ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def fence(open_: Callable[[], Connection[Any]], wanted: Fence, patience: Patience) -> Iterator[Connection[Any]]:
+    """Keep other runs and the scope's projectors out while the block runs, and `grace` longer when it succeeds.
+
+    Raises LockHeld or ProjectorsLive. The locks live in one open transaction of a connection of their own: nothing
+    that the worker does, not even its end, lets go of them.
+    """
+    with open_() as conn:
+        conn.execute(query("begin_fence"))
+        conn.execute(local_settings())
+        _take_mutex(conn, patience.locks)
+        if wanted.class_table is not None:
+            _take_projectors(conn, wanted, patience.projectors)
+        yield conn
+        if wanted.class_table is not None and wanted.others_connected:
+            # A subscriber reads its row before it tries the lock: hold ours past the commit.
+            time.sleep(patience.grace)
+        conn.rollback()
+
+
+def _take_mutex(conn: Connection[Any], seconds: float) -> None:
+    for _ in _pauses(seconds):
+        row = conn.execute(query("try_mutex")).fetchone()
+        if row and row[0]:
+            return
+    holder = conn.execute(query("select_mutex_holder")).fetchone()
+    if holder is None:
+        raise LockHeld(holder="it has just ended")
+    raise LockHeld(holder=f"process {holder.pid}, {holder.application}, user {holder.user}, from {holder.client}")
+
+
+def _take_projectors(conn: Connection[Any], wanted: Fence, seconds: float) -> None:
+    assert wanted.class_table is not None
+    table = class_of(wanted.class_table)
+    ids = list(wanted.ids)
+    if wanted.every_id:
+        ids = sorted({*ids, *range(1, SPARE_IDS + 1)})
+    for _ in _pauses(seconds):
+        ids = [r.id for r in conn.execute(query("try_projectors").format(table=table), {"ids": ids})]
+        if not ids:
+            return
+    rows = conn.execute(query("select_live").format(table=table), {"ours": [pid_of(conn)]}).fetchall()
+    names = [
+        f"subscription {r.id} (process {r.pid}, user {r.user}, {r.application or 'unnamed'})"
+        for r in rows
+        if r.id in ids
+    ]
+    raise ProjectorsLive(names="; ".join(names) or f"subscriptions {ids}", objects=names)
+
+
+def pid_of(conn: Connection[Any]) -> int:
+    """The backend's own process: behind a pooler the handshake names another."""
+    row = conn.execute(query("backend_pid")).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def fence_stands(worker: Connection[Any], guard: Connection[Any]) -> bool:
+    """Whether the fence's process still holds its locks, as the worker sees it."""
+    row = worker.execute(query("fence_stands"), {"pid": pid_of(guard)}).fetchone()
+    return bool(row and row[0])
+
+
+def strays(conn: Connection[Any], table: TableName, id_: str, ours: tuple[int, ...]) -> tuple[str, ...]:
+    """Subscribers that live on a row which was forgotten: they read it before the reset and must be restarted."""
+    rows = conn.execute(
+        query("strays").format(table=class_of(table), relation=sql.Identifier(*table), id=sql.Identifier(id_)),
+        {"ours": list(ours)},
+    )
+    return tuple(f"subscription {r.id} (process {r.pid}, {r.application or 'unnamed'})" for r in rows)
+
+
+# ── tables ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def begin_locked(conn: Connection[Any], locks: Locks, seconds: float) -> None:
+    """Open the worker's transaction with these tables locked before its snapshot is taken.
+
+    Each try is short and lets go of everything, so that readers never wait behind us for long.
+    Raises LockTimeout with whoever was in the way, StalePlan when a table is gone.
+    """
+    tables = (*locks.checkpoints, *locks.exclusive)
+    for _ in _pauses(seconds):
+        conn.execute(query("begin_working"))
+        try:
+            _lock(conn, locks)
+        except _PASSING:
+            conn.rollback()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as exc:
+            conn.rollback()
+            raise StalePlan(changes=f"{exc.diag.message_primary}") from exc
+        else:
+            return
+    raise LockTimeout(seconds=seconds, blockers=_blockers(conn, tables))
+
+
+_PASSING = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.SerializationFailure,
+)
+
+
+def _lock(conn: Connection[Any], locks: Locks) -> None:
+    """Checkpoints first, as projectors take them first; then the tables in the order of their age."""
+    conn.execute(local_settings())
+    conn.execute(query("bounded_try").format(milliseconds=sql.Literal(f"{TRY_MS}ms")))
+    for tables, mode in ((locks.checkpoints, "share row exclusive"), (locks.exclusive, "access exclusive")):
+        if tables:
+            names = sql.SQL(", ").join(sql.SQL("only {}").format(sql.Identifier(*table)) for table in tables)
+            conn.execute(query("lock_tables").format(tables=names, mode=sql.SQL(mode)))
+    conn.execute(query("unbounded"))
+
+
+def _blockers(conn: Connection[Any], tables: tuple[TableName, ...]) -> str:
+    rows = conn.execute(
+        query("select_blockers"), {"schemas": [t.schema for t in tables], "names": [t.name for t in tables]}
+    ).fetchall()
+    who = [
+        f"prepared transaction {r.gid or '?'} on {r.table}"
+        if r.pid is None
+        else f"process {r.pid} ({r.user}, {r.application or 'unnamed'}, {r.state}) on {r.table}"
+        for r in rows
+    ]
+    return listed(tuple(who)) or "they are free again now"
+
+
+def _pauses(seconds: float) -> Iterator[float]:
+    """Tries until the time is up: at once, then after growing, jittered pauses."""
+    deadline = time.monotonic() + seconds
+    pause = 0.05
+    while True:
+        yield pause
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return
+        time.sleep(min(left, pause * random.uniform(0.7, 1.3)))
+        pause = min(pause * 1.5, 1.0)

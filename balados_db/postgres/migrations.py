@@ -1,0 +1,329 @@
+"""Apply, note and take back migrations. The only room that imports yoyo: its format and history, our transaction."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from balados_db.errors import LockHeld, MigrationFailed, MigrationInvalid
+from balados_db.model import AppliedMigration, Migration
+from balados_db.postgres.connection import local_settings
+from balados_db.postgres.queries import query
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+HISTORY = "_yoyo_migration"
+LOG = "_yoyo_log"
+HISTORY_TABLES = (HISTORY, LOG, "_yoyo_version", "yoyo_lock")
+
+Progress = Callable[[Migration], None]
+
+
+# ── the history ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read_applied(conn: Connection[Any], schemas: Sequence[str]) -> dict[str, tuple[AppliedMigration, ...]]:
+    """Read yoyo's history of each schema that has one, oldest first. Nothing is created by looking."""
+    found = {}
+    for row in conn.execute(query("select_histories"), {"schemas": list(schemas), "names": [HISTORY, LOG]}):
+        name = sql.Identifier(row.schema, HISTORY)
+        log = sql.Identifier(row.schema, LOG) if row.tables == 2 else None
+        found[row.schema] = tuple(
+            AppliedMigration(id=m.id, hash=m.hash, checksum=m.checksum) for m in conn.execute(_history_query(name, log))
+        )
+    return found
+
+
+def _history_query(history: sql.Identifier, log: sql.Identifier | None) -> sql.Composed:
+    if log is None:
+        return query("select_applied_without_log").format(history=history)
+    return query("select_applied").format(history=history, log=log)
+
+
+def note_applied(conn: Connection[Any], schema: str, migrations: Sequence[Migration], operation: str = "apply") -> None:
+    """Write yoyo's two rows a migration, with the checksum of its content in the log's comment."""
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    user, host = _who()
+    values = {
+        "hashes": [m.hash for m in migrations],
+        "ids": [m.id for m in migrations],
+        "times": [now + timedelta(microseconds=n) for n in range(len(migrations))],
+        "comments": [m.checksum for m in migrations],
+        "uuids": [str(uuid.uuid4()) for _ in migrations],
+        "operation": operation,
+        "user": user,
+        "host": host,
+    }
+    conn.execute(query("insert_applied").format(history=sql.Identifier(schema, HISTORY)), values)
+    conn.execute(query("insert_log").format(log=sql.Identifier(schema, LOG)), values)
+
+
+def note_taken_back(conn: Connection[Any], schema: str, migration: Migration) -> None:
+    """Remove yoyo's row and log that it was rolled back."""
+    conn.execute(query("delete_applied").format(history=sql.Identifier(schema, HISTORY)), {"hash": migration.hash})
+    user, host = _who()
+    values = {
+        "hashes": [migration.hash],
+        "ids": [migration.id],
+        "times": [datetime.now(timezone.utc).replace(tzinfo=None)],
+        "comments": [None],
+        "uuids": [str(uuid.uuid4())],
+        "operation": "rollback",
+        "user": user,
+        "host": host,
+    }
+    conn.execute(query("insert_log").format(log=sql.Identifier(schema, LOG)), values)
+
+
+def _who() -> tuple[str, str]:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+    return user[:255], socket.gethostname()[:255]
+
+
+# ── applying ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def apply(
+    conn: Connection[Any], schema: str, migrations: Sequence[Migration], progress: Progress | None = None
+) -> None:
+    """Apply migrations inside the caller's open transaction, and note them.
+
+    Raises MigrationFailed with file, line and column. The server refuses COMMIT and its kin inside a file.
+    """
+    ensure_history(conn, schema)
+    with plain_yoyo_kept_out(conn, schema):
+        for migration in migrations:
+            if progress:
+                progress(migration)
+            _run_one(conn, schema, migration, migrations, "apply")
+        _between(conn)
+        note_applied(conn, schema, migrations)
+
+
+def take_back(
+    conn: Connection[Any], schema: str, migrations: Sequence[Migration], siblings: Sequence[Migration]
+) -> None:
+    """Run rollback files inside the caller's open transaction, newest first, and note that."""
+    with plain_yoyo_kept_out(conn, schema):
+        for migration in migrations:
+            _run_one(conn, schema, migration, siblings, "rollback")
+            _between(conn)
+            note_taken_back(conn, schema, migration)
+
+
+def run_file(conn: Connection[Any], schema: str, file: str, source: str) -> None:
+    """Send one SQL file whole, inside the caller's open transaction, with the schema as its search_path.
+
+    Raises MigrationFailed.
+    """
+    _between(conn, schema)
+    _run_sql(conn, file, source)
+    _between(conn)
+
+
+def _run_one(
+    conn: Connection[Any], schema: str, migration: Migration, siblings: Sequence[Migration], direction: str
+) -> None:
+    _between(conn, schema)
+    if not migration.is_sql:
+        _run_python(conn, schema, migration, siblings, direction)
+    elif direction == "apply":
+        _run_sql(conn, str(migration.path), migration.source)
+    else:
+        assert migration.rollback is not None
+        _run_sql(conn, str(migration.rollback), migration.rollback.read_text(encoding="utf-8-sig"))
+    _settle(conn, str(migration.path))
+
+
+def _between(conn: Connection[Any], schema: str | None = None) -> None:
+    """Put back what a file may have changed in the session; then, for a file, its own search_path."""
+    statements: list[sql.Composable] = [query("reset_session"), local_settings()]
+    if schema is not None:
+        statements.append(query("set_search_path").format(schema=sql.Identifier(schema)))
+    conn.execute(sql.SQL(";\n").join(statements))
+
+
+def _run_sql(conn: Connection[Any], file: str, source: str) -> None:
+    """Send the file whole. Wrapped in a DO block, so that the server itself refuses transaction commands."""
+    block = query("run_file").format(source=_quoted(source, "file")).as_string(conn)
+    try:
+        conn.execute(query("run_block").format(block=_quoted(block, "run")))
+    except psycopg.Error as exc:
+        raise _failed(exc, file, source) from exc
+
+
+def _quoted(text: str, tag: str) -> sql.SQL:
+    """Dollar-quote with a tag that the text does not hold."""
+    n = 0
+    while f"${tag}{n}$" in text:
+        n += 1
+    return sql.SQL(f"${tag}{n}${text}\n${tag}{n}$")
+
+
+def _failed(exc: psycopg.Error, file: str, source: str) -> MigrationFailed:
+    where = file
+    at = exc.diag.internal_position or exc.diag.statement_position
+    if at and (exc.diag.internal_query or "").rstrip() == source.rstrip():
+        before = source[: int(at) - 1]
+        where = f"{file}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+    return MigrationFailed(
+        where=where,
+        problem=exc.diag.message_primary or str(exc).strip(),
+        sqlstate=exc.sqlstate,
+        hint=_ADVICE.get(exc.sqlstate or "", exc.diag.message_hint or ""),
+    )
+
+
+_ADVICE = {
+    "0A000": "a migration is part of one transaction: take COMMIT, BEGIN, ROLLBACK, SAVEPOINT or COPY out of it",
+    "25001": "put `-- transactional: false` at the top of a file that cannot run in a transaction",
+    "55P04": "a new enum value cannot be used in the transaction that adds it: apply the two files one after the other",
+    "53200": "raise max_locks_per_transaction and restart the server",
+    "42501": "grant what is missing to this role, or run as the owner",
+    "3F000": "write names with their schema, or create the schema first",
+}
+
+
+def _settle(conn: Connection[Any], file: str) -> None:
+    """Check deferred constraints as a COMMIT between two files would have done."""
+    try:
+        conn.execute(query("settle_deferrable"))
+    except psycopg.Error as exc:
+        raise MigrationFailed(where=file, problem=exc.diag.message_primary or str(exc), hint="") from exc
+
+
+# ── outside a transaction ────────────────────────────────────────────────────────────────────────────────
+
+
+def apply_alone(conn: Connection[Any], schema: str, migration: Migration) -> None:
+    """Apply one `transactional: false` file, statement by statement, on an autocommit connection.
+
+    What ran before a failure stays, and the message says so.
+    """
+    import sqlparse
+
+    with conn.transaction():
+        ensure_history(conn, schema)
+    conn.execute(query("set_session_search_path").format(schema=sql.Identifier(schema)))
+    try:
+        for statement in sqlparse.split(migration.source):
+            if sqlparse.format(statement, strip_comments=True).strip():
+                conn.execute(statement)
+    except psycopg.Error as exc:
+        problem = f"{exc.diag.message_primary or exc}; the statements before it stay, this file is not transactional"
+        raise MigrationFailed(where=str(migration.path), problem=problem, hint="") from exc
+    finally:
+        conn.execute(query("reset_session"))
+    with conn.transaction():
+        note_applied(conn, schema, [migration])
+
+
+# ── yoyo ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def ensure_history(conn: Connection[Any], schema: str) -> None:
+    """Create or upgrade yoyo's own tables in a schema, by yoyo's own code."""
+    _backend(conn, schema).ensure_internal_schema_updated()
+
+
+@contextmanager
+def plain_yoyo_kept_out(conn: Connection[Any], schema: str) -> Iterator[None]:
+    """Hold an uncommitted row in yoyo's lock table: a plain `yoyo` waits for it, a crash removes it."""
+    table = sql.Identifier(schema, "yoyo_lock")
+    taken = conn.execute(query("take_yoyo_lock").format(table=table), {"pid": os.getpid()})
+    if taken.rowcount == 0:
+        raise LockHeld(
+            holder=f"a yoyo process, by its row in {schema}.yoyo_lock",
+            hint="wait for it; if it died, `yoyo break-lock` removes the row",
+        )
+    yield
+    conn.execute(query("release_yoyo_lock").format(table=table))
+
+
+def _run_python(
+    conn: Connection[Any], schema: str, migration: Migration, siblings: Sequence[Migration], direction: str
+) -> None:
+    from yoyo import exceptions
+    from yoyo import migrations as yoyo
+
+    # yoyo resolves dependencies in a dict of the whole process: put this schema's files there first.
+    for sibling in siblings:
+        yoyo.Migration(sibling.id, str(sibling.path), str(sibling.path.parent))
+    loaded = yoyo.Migration(migration.id, str(migration.path), str(migration.path.parent))
+    try:
+        loaded.process_steps(_backend(conn, schema), direction)
+    except psycopg.Error as exc:
+        raise _failed(exc, str(migration.path), migration.source) from exc
+    except exceptions.BadMigration as exc:
+        raise MigrationInvalid(file=str(migration.path), problem=f"cannot be loaded: {exc.args[-1]}") from exc
+
+
+def _backend(conn: Connection[Any], schema: str) -> Any:
+    """Yoyo's PostgreSQL backend on a borrowed connection: it neither commits nor opens connections."""
+    from yoyo import internalmigrations
+    from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
+    from yoyo.connections import DatabaseURI
+
+    class Borrowed(PostgresqlPsycopgBackend):  # type: ignore[misc]
+        """See `_backend`."""
+
+        def connect(self, dburi: Any) -> Connection[Any]:
+            return conn
+
+        def init_database(self) -> None:
+            """No probing: this is PostgreSQL."""
+
+        def init_connection(self, connection: Any) -> None:
+            """The caller has set the search_path, quoted."""
+
+        def cursor(self) -> Any:
+            return conn.cursor(row_factory=tuple_row)
+
+        def copy(self) -> Any:
+            return self
+
+        def __exit__(self, *exc: object) -> None:
+            """The connection is not ours to close."""
+
+        @contextmanager
+        def transaction(self, rollback_on_exit: bool = False) -> Iterator[Any]:
+            with conn.transaction(force_rollback=rollback_on_exit):
+                yield self
+
+        @contextmanager
+        def lock(self, timeout: float = 10) -> Iterator[None]:
+            yield
+
+        def quote_identifier(self, s: str) -> str:
+            """The one hook that all of yoyo's own SQL goes through: its tables get their schema."""
+            quoted = sql.Identifier(schema, s) if s in HISTORY_TABLES else sql.Identifier(s)
+            return quoted.as_string(conn)
+
+        def list_tables(self, **kwargs: Any) -> list[str]:
+            rows = self.cursor().execute(query("select_table_names"), {"schema": schema})
+            return [row[0] for row in rows]
+
+        def ensure_internal_schema_updated(self) -> None:
+            if "yoyo_lock" not in self.list_tables():
+                self.execute(self.format_sql(self.create_lock_table_sql))
+            if internalmigrations.needs_upgrading(self):
+                internalmigrations.upgrade(self)
+            self._internal_schema_updated = True
+
+    backend = Borrowed(DatabaseURI("postgresql+psycopg", None, None, None, None, conn.info.dbname, {}), HISTORY)
+    backend.has_transactional_ddl = True
+    return backend

@@ -1,0 +1,102 @@
+"""Prove what was kept: captured before, compared after, in the same REPEATABLE READ transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+
+from balados_db.errors import PromiseBroken
+from balados_db.model import OWN_SCHEMA, CheckpointTable
+from balados_db.planning.steps import listed
+from balados_db.postgres.queries import query
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+Key = tuple[str, str]
+Fact = tuple[str, str]  # identity, for messages; digest of the facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Boundary:
+    """What does not count as kept: contents of `recreated` schemas, storage of `emptied` relations."""
+
+    recreated: tuple[str, ...] = ()
+    emptied: tuple[int, ...] = ()
+    kept: tuple[int, ...] = ()  # relations in recreated schemas that stay
+    written: tuple[int, ...] = ()  # checkpoint tables: checked by value instead
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preserved:
+    """A reading of everything that is to be kept."""
+
+    boundary: Boundary
+    facts: dict[Key, Fact]
+    positions: dict[CheckpointTable, tuple[str, ...]] = field(default_factory=dict)
+
+
+def capture(
+    conn: Connection[Any], boundary: Boundary, checkpoints: Sequence[CheckpointTable], forgotten: Sequence[str]
+) -> Preserved:
+    """Read every preserved fact, and every position outside the scope by value."""
+    return Preserved(
+        boundary=boundary,
+        facts=_facts(conn, boundary),
+        positions={c: _positions(conn, c, forgotten) for c in checkpoints},
+    )
+
+
+def _facts(conn: Connection[Any], boundary: Boundary) -> dict[Key, Fact]:
+    rows = conn.execute(
+        query("select_fingerprint"),
+        {
+            "doomed": list(boundary.recreated),
+            "emptied": list(boundary.emptied),
+            "kept": list(boundary.kept),
+            "written": list(boundary.written),
+            "own": OWN_SCHEMA,
+        },
+    )
+    return {(r.catalog, r.key): (r.identity, r.facts) for r in rows}
+
+
+def _positions(conn: Connection[Any], checkpoint: CheckpointTable, forgotten: Sequence[str]) -> tuple[str, ...]:
+    rows = conn.execute(
+        query("select_other_positions").format(
+            table=sql.Identifier(*checkpoint.table), projector=sql.Identifier(checkpoint.projector)
+        ),
+        {"projectors": list(forgotten)},
+    )
+    return tuple(r.row for r in rows)
+
+
+def compare(conn: Connection[Any], before: Preserved, forgotten: Sequence[str]) -> None:
+    """Read again and refuse every difference.
+
+    Raises PromiseBroken with each object that was lost or changed.
+    """
+    conn.execute(query("settle_constraints"))
+    after = _facts(conn, before.boundary)
+    broken = [*_lost(before.facts, after), *_written(before.facts, after)]
+    for checkpoint, rows in before.positions.items():
+        if _positions(conn, checkpoint, forgotten) != rows:
+            broken.append(f"changed: positions in {checkpoint.table} that were to stay")
+    if broken:
+        raise PromiseBroken(count=len(broken), names=listed(tuple(broken)), objects=broken)
+
+
+def _lost(before: dict[Key, Fact], after: dict[Key, Fact]) -> list[str]:
+    return [
+        f"{'lost' if key not in after else 'changed'}: {identity}"
+        for key, (identity, fact) in before.items()
+        if key not in after or after[key][1] != fact
+    ]
+
+
+def _written(before: dict[Key, Fact], after: dict[Key, Fact]) -> list[str]:
+    """Rows that this transaction wrote to kept tables: foreign keys, triggers and rules do that unasked."""
+    return [f"written: {after[k][0]}" for k in after if k[0] == "own_writes" and k not in before]

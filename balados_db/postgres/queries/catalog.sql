@@ -1,0 +1,122 @@
+-- select_schemas --
+-- Every schema that is not PostgreSQL's own.
+select nspname as name,
+       oid::bigint as oid,
+       pg_catalog.pg_get_userbyid(nspowner) as owner
+  from pg_catalog.pg_namespace
+ where nspname !~ '^pg_'
+   and nspname <> 'information_schema'
+ order by nspname
+
+-- select_relations --
+-- Tables, views, sequences and their kin in these schemas. -1 rows means unknown, not none.
+select n.nspname as schema,
+       c.relname as name,
+       c.oid::bigint as oid,
+       c.relkind::text as kind,
+       c.reltuples::bigint as estimate,
+       case when c.relkind in ('r', 'm', 'p') then pg_catalog.pg_total_relation_size(c.oid) else 0 end as bytes,
+       c.relispartition as is_partition,
+       c.relispopulated as populated,
+       (select pg_catalog.count(*) from pg_catalog.pg_index i where i.indrelid = c.oid)::int as indexes,
+       exists (select from pg_catalog.pg_depend d
+                where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e') as extension,
+       exists (select from pg_catalog.pg_depend d
+                where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and c.relkind = 'S'
+                  and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.deptype in ('a', 'i')) as owned,
+       c.relkind not in ('r', 'p') or pg_catalog.has_table_privilege(c.oid, 'TRUNCATE') as may_empty,
+       c.relkind not in ('r', 'p') or pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE') as lockable,
+       c.relkind in ('r', 'p') and pg_catalog.has_table_privilege(c.oid, 'SELECT')
+         and pg_catalog.has_schema_privilege(n.oid, 'USAGE') and not pg_catalog.row_security_active(c.oid) as countable,
+       (select pg_catalog.array_agg(a.attname::text order by a.attname)
+          from pg_catalog.pg_attribute a
+         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+           and c.relname = any (%(histories)s)) as columns
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where n.nspname = any (%(schemas)s)
+   and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+ order by n.nspname, c.relname
+
+-- select_other_objects --
+-- What a schema contains besides relations. Types of tables and arrays, and members of extensions, are not contents.
+select n.nspname as schema,
+       i.type as type,
+       i.identity as identity,
+       coalesce(not pg_catalog.pg_has_role(x.owner, 'USAGE') and not pg_catalog.pg_has_role(n.nspowner, 'USAGE'), false) as foreign_owner
+  from pg_catalog.pg_depend d
+  join pg_catalog.pg_namespace n on n.oid = d.refobjid
+  cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) i
+  left join lateral (
+         select proowner as owner from pg_catalog.pg_proc where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and oid = d.objid
+          union all
+         select typowner from pg_catalog.pg_type where d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and oid = d.objid
+          union all
+         select relowner from pg_catalog.pg_class where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and oid = d.objid
+       ) x on true
+ where d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+   and n.nspname = any (%(schemas)s)
+   and d.classid <> 'pg_catalog.pg_class'::pg_catalog.regclass
+   and d.classid <> all (array['pg_catalog.pg_extension', 'pg_catalog.pg_default_acl',
+                               'pg_catalog.pg_publication_namespace']::pg_catalog.regclass[])
+   and not exists (select from pg_catalog.pg_depend e where e.classid = d.classid and e.objid = d.objid and e.deptype = 'e')
+   and not exists (select from pg_catalog.pg_depend i2 where i2.classid = d.classid and i2.objid = d.objid
+                      and i2.deptype = 'i' and (i2.refclassid, i2.refobjid) <> (d.classid, d.objid))
+ order by 1, 2, 3
+
+-- select_extensions --
+-- Extensions installed in these schemas: they stay, whatever happens to the contents.
+select n.nspname as schema, e.extname as name
+  from pg_catalog.pg_extension e
+  join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+ where n.nspname = any (%(schemas)s)
+ order by 1, 2
+
+-- select_not_restorable --
+-- Owners that this role could not give back to what it recreates.
+select n.nspname as schema,
+       c.relname as name,
+       pg_catalog.pg_get_userbyid(c.relowner) as owner
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where n.nspname = any (%(schemas)s)
+   and c.relkind in ('r', 'p', 'v', 'm', 'f')
+   and not pg_catalog.pg_has_role(c.relowner, 'MEMBER')
+   and not exists (select from pg_catalog.pg_depend d
+                    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+ order by 1, 2
+
+-- select_tables_named --
+-- Which of these (schema, name) pairs are tables.
+select n.nspname as schema, c.relname as name, c.oid::bigint as oid
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  join pg_catalog.unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
+    on wanted.schema = n.nspname and wanted.name = c.relname
+ where c.relkind in ('r', 'p')
+
+-- select_stores --
+-- Schemas that hold all of these tables.
+select n.nspname as schema
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where c.relkind in ('r', 'p')
+   and c.relname = any (%(proof)s)
+   and n.nspname !~ '^pg_'
+ group by n.nspname
+having pg_catalog.count(*) = pg_catalog.cardinality(%(proof)s::text[])
+
+-- select_privileges_on_database --
+-- May this role create schemas here?
+select pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
+
+-- count_rows --
+-- A bounded exact count: one more than the bound means "more than that".
+select pg_catalog.count(*) from (select from {table} limit {bound}) counted
+
+-- create_schema --
+create schema {schema}
+
+-- lock_tables --
+-- Each name comes with ONLY: a child that lives elsewhere is not ours to lock.
+lock table {tables} in {mode} mode

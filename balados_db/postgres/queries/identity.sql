@@ -1,0 +1,76 @@
+-- select_identity --
+-- Which database this is, as the server itself reports it.
+select coalesce(pg_catalog.host(pg_catalog.inet_server_addr()), 'local socket') as address,
+       pg_catalog.inet_server_port() as port,
+       pg_catalog.current_database() as database,
+       current_user as role,
+       pg_catalog.current_setting('server_version') as server_version,
+       pg_catalog.current_setting('server_version_num')::int as server_version_num,
+       (select system_identifier from pg_catalog.pg_control_system())::text as system_identifier,
+       d.oid::bigint as database_oid,
+       r.rolsuper as superuser,
+       pg_catalog.pg_is_in_recovery() as in_recovery,
+       coalesce((select pg_catalog.regexp_replace(setting, '^default_transaction_read_only=', '') in ('on', 'true', '1', 'yes')
+                   from pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) setting
+                  where s.setdatabase in (0, d.oid)
+                    and s.setrole in (0, r.oid)
+                    and setting like 'default_transaction_read_only=%'
+                  order by s.setrole desc, s.setdatabase desc
+                  limit 1), false) as read_only,
+       pg_catalog.current_setting('max_locks_per_transaction')::bigint
+         * (pg_catalog.current_setting('max_connections')::bigint
+            + pg_catalog.current_setting('max_prepared_transactions')::bigint) as lock_room
+  from pg_catalog.pg_database d, pg_catalog.pg_roles r
+ where d.datname = pg_catalog.current_database()
+   and r.rolname = current_user
+
+-- select_sessions --
+-- Who else is connected: ordinary clients of this database, but for this tool's own sessions.
+select pid,
+       coalesce(usename, '') as user,
+       coalesce(application_name, '') as application,
+       coalesce(pg_catalog.host(client_addr), 'local socket') as client
+  from pg_catalog.pg_stat_activity
+ where datname = pg_catalog.current_database()
+   and pid <> pg_catalog.pg_backend_pid()
+   and backend_type = 'client backend'
+   and application_name not like 'balados-db/%%'
+   and %(me)s::text is not null
+ order by pid
+
+-- database_exists --
+-- Asked in the maintenance database.
+select exists (select from pg_catalog.pg_database where datname = %(database)s)
+
+-- create_database --
+-- template0: nothing that somebody left in template1 comes along.
+create database {database} template template0 encoding 'UTF8'
+
+-- backend_pid --
+-- A pooler shows itself: the pid of the handshake is not the backend's.
+select pg_catalog.pg_backend_pid()
+
+-- transaction_id --
+-- Noted before the commit, so that a lost connection can be asked about.
+select pg_catalog.pg_current_xact_id()::text
+
+-- transaction_status --
+-- What became of a transaction whose commit was not answered.
+select pg_catalog.pg_xact_status(%(xid)s::xid8)
+
+-- begin_looking --
+-- A reader's transaction: nothing can be written, and every query sees the same moment.
+begin transaction isolation level repeatable read read only
+
+-- begin_working --
+-- The snapshot is taken by the first query, not here: LOCK TABLE and SET LOCAL come first.
+begin transaction isolation level repeatable read read write
+
+-- begin_migrating --
+begin transaction isolation level read committed read write
+
+-- begin_fence --
+begin transaction isolation level read committed read only
+
+-- short_patience --
+set local lock_timeout = '300ms'

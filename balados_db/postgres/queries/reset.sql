@@ -1,0 +1,163 @@
+-- empty_tables --
+-- ONLY but for partitioned parents; RESTRICT is the default and is what we mean.
+truncate table {tables} restart identity
+
+-- refresh_view --
+refresh materialized view {view}
+
+-- set_local --
+-- A setting for this transaction alone.
+select pg_catalog.set_config(%(name)s, %(value)s, true)
+
+-- settle_constraints --
+-- Deferred triggers and constraints fire now, where their damage is still seen.
+set constraints all immediate
+
+-- select_contents --
+-- What a schema contains, each with the statement that drops it. Parts of something else (partitions are not) go with their owner.
+select i.type as type,
+       i.identity as identity,
+       d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass as is_relation,
+       pg_catalog.format('drop %%s if exists %%s restrict', pg_catalog.replace(i.type, ' object', ''), i.identity) as statement
+  from pg_catalog.pg_depend d
+ cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) i
+ where d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+   and d.refobjid = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+   and d.classid <> all (array['pg_catalog.pg_extension', 'pg_catalog.pg_default_acl',
+                               'pg_catalog.pg_publication_namespace']::pg_catalog.regclass[])
+   and not exists (select from pg_catalog.pg_depend e where e.classid = d.classid and e.objid = d.objid and e.deptype = 'e')
+   and not exists (select from pg_catalog.pg_depend p where p.classid = d.classid and p.objid = d.objid
+                      and p.deptype = 'i' and (p.refclassid, p.refobjid) <> (d.classid, d.objid))
+   and not (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            and exists (select from pg_catalog.pg_class c where c.oid = d.objid and c.relname = any (%(keep)s)))
+   and not exists (select from pg_catalog.pg_depend o
+                    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and o.classid = d.classid and o.objid = d.objid
+                      and o.refclassid = d.classid and o.deptype in ('a', 'i')
+                      and exists (select from pg_catalog.pg_class s where s.oid = o.objid and s.relkind = 'S'))
+ order by case i.type when 'view' then 1 when 'materialized view' then 2 when 'foreign table' then 3
+                      when 'table' then 4 when 'sequence' then 5 else 6 end, i.identity
+
+-- select_knots --
+-- What ties the contents of a schema into circles: taken off one by one when nothing can be dropped any more.
+select pg_catalog.format('alter table %%s drop constraint if exists %%I restrict', k.conrelid::pg_catalog.regclass, k.conname) as statement
+  from pg_catalog.pg_constraint k join pg_catalog.pg_class c on c.oid = k.conrelid
+ where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+   and k.contype in ('c', 'f', 'x') and k.coninhcount = 0 and k.conparentid = 0 and c.relname <> all (%(keep)s)
+union all
+select pg_catalog.format('alter domain %%s drop constraint if exists %%I restrict', k.contypid::pg_catalog.regtype, k.conname)
+  from pg_catalog.pg_constraint k join pg_catalog.pg_type t on t.oid = k.contypid
+ where t.typnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s) and k.contype = 'c'
+union all
+select pg_catalog.format('alter domain %%s drop default', t.oid::pg_catalog.regtype)
+  from pg_catalog.pg_type t
+ where t.typnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s) and t.typtype = 'd' and t.typdefault is not null
+union all
+select pg_catalog.format('drop trigger if exists %%I on %%s restrict', t.tgname, t.tgrelid::pg_catalog.regclass)
+  from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid
+ where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+   and not t.tgisinternal and t.tgparentid = 0 and c.relname <> all (%(keep)s)
+union all
+select pg_catalog.format('drop policy if exists %%I on %%s', p.polname, p.polrelid::pg_catalog.regclass)
+  from pg_catalog.pg_policy p join pg_catalog.pg_class c on c.oid = p.polrelid
+ where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s) and c.relname <> all (%(keep)s)
+union all
+select pg_catalog.format('drop rule if exists %%I on %%s restrict', r.rulename, r.ev_class::pg_catalog.regclass)
+  from pg_catalog.pg_rewrite r join pg_catalog.pg_class c on c.oid = r.ev_class
+ where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+   and r.rulename <> '_RETURN' and c.relname <> all (%(keep)s)
+union all
+select pg_catalog.format('alter table %%s alter column %%I %%s', a.attrelid::pg_catalog.regclass, a.attname,
+                         case when a.attgenerated = '' then 'drop default' else 'drop expression' end)
+  from pg_catalog.pg_attrdef d
+  join pg_catalog.pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
+  join pg_catalog.pg_class c on c.oid = a.attrelid
+ where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+   and c.relkind in ('r', 'p') and a.attgenerated in ('', 's') and c.relname <> all (%(keep)s)
+
+-- select_rights --
+-- Owners and grants of the relations in a schema, and of their columns, as rows: one for the owner, one for every grant.
+select c.relname as name,
+       null::name as column,
+       c.relkind::text as kind,
+       pg_catalog.pg_get_userbyid(c.relowner)::text as owner,
+       c.relacl is not null as explicit,
+       a.grantee::bigint as grantee_oid,
+       case when a.grantee = 0 then null else pg_catalog.pg_get_userbyid(a.grantee)::text end as grantee,
+       a.privilege_type as privilege,
+       coalesce(a.is_grantable and a.grantee <> c.relowner, false) as grantable
+  from pg_catalog.pg_class c
+  left join lateral pg_catalog.aclexplode(c.relacl) a on true
+ where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+   and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+   and c.relname <> all (%(keep)s)
+   and not exists (select from pg_catalog.pg_depend d
+                    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+union all
+select c.relname, t.attname, c.relkind::text, pg_catalog.pg_get_userbyid(c.relowner)::text, true, a.grantee::bigint,
+       case when a.grantee = 0 then null else pg_catalog.pg_get_userbyid(a.grantee)::text end, a.privilege_type, a.is_grantable
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_attribute t on t.attrelid = c.oid and t.attnum > 0 and not t.attisdropped and t.attacl is not null
+ cross join lateral pg_catalog.aclexplode(t.attacl) a
+ where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+   and c.relname <> all (%(keep)s)
+   and not exists (select from pg_catalog.pg_depend d
+                    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+ order by 1, 2 nulls first
+
+-- select_routine_rights --
+-- The same for functions and types that can be named again after the rebuild.
+select case p.prokind when 'p' then 'procedure' else 'function' end as type,
+       p.oid::pg_catalog.regprocedure::text as identity,
+       pg_catalog.pg_get_userbyid(p.proowner)::text as owner,
+       p.proacl is not null as explicit,
+       case when a.grantee = 0 then null else pg_catalog.pg_get_userbyid(a.grantee)::text end as grantee,
+       a.privilege_type as privilege,
+       coalesce(a.is_grantable and a.grantee <> p.proowner, false) as grantable
+  from pg_catalog.pg_proc p
+  left join lateral pg_catalog.aclexplode(p.proacl) a on true
+ where p.pronamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+   and p.prokind in ('f', 'p', 'w')
+   and not exists (select from pg_catalog.pg_depend d
+                    where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'e')
+union all
+select 'type', t.oid::pg_catalog.regtype::text, pg_catalog.pg_get_userbyid(t.typowner)::text, t.typacl is not null,
+       case when a.grantee = 0 then null else pg_catalog.pg_get_userbyid(a.grantee)::text end, a.privilege_type,
+       coalesce(a.is_grantable and a.grantee <> t.typowner, false)
+  from pg_catalog.pg_type t
+  left join lateral pg_catalog.aclexplode(t.typacl) a on true
+ where t.typnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+   and t.typtype in ('e', 'd', 'r')
+   and not exists (select from pg_catalog.pg_depend d
+                    where d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.objid = t.oid and d.deptype = 'e')
+ order by 1, 2
+
+-- select_memberships --
+-- Tables of a schema that publications name one by one, with column lists and row filters.
+select p.pubname as publication,
+       c.relname as name,
+       (select pg_catalog.array_agg(a.attname::text order by a.attnum)
+          from pg_catalog.pg_attribute a
+         where a.attrelid = r.prrelid and a.attnum = any (r.prattrs)) as columns,
+       pg_catalog.pg_get_expr(r.prqual, r.prrelid) as filter,
+       pg_catalog.pg_has_role(p.pubowner, 'USAGE') as may_alter
+  from pg_catalog.pg_publication_rel r
+  join pg_catalog.pg_publication p on p.oid = r.prpubid
+  join pg_catalog.pg_class c on c.oid = r.prrelid
+ where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+   and c.relname <> all (%(keep)s)
+ order by 1, 2
+
+-- grant_right --
+grant {privilege} on {object} to {grantee}{option}
+
+-- revoke_right --
+revoke {privilege} on {object} from {grantee}
+
+-- give_owner --
+alter {type} {object} owner to {owner}
+
+-- publish_table --
+alter publication {publication} add table only {table}{columns}{filter}
+
+-- drop_tables --
+drop table if exists {tables} restrict

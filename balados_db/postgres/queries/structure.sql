@@ -1,0 +1,101 @@
+-- select_structure --
+-- Every fact about the structure of a schema, by names: no oid, owner, grant, statistic or column number.
+-- `skip` holds relations that are not the schema's own (histories, checkpoint tables).
+with own as materialized (
+  select c.oid, c.relname, c.relkind, n.nspname, n.oid as nsp, c.relpersistence, c.reloptions, c.relrowsecurity,
+         c.relforcerowsecurity, c.relreplident, c.relispartition, c.relpartbound, c.reloftype
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+   where n.nspname = any (%(schemas)s)
+     and c.relkind in ('r', 'p', 'v', 'm', 'f', 'c')
+     and c.oid <> all (%(skip)s::oid[])
+     and not exists (select from pg_catalog.pg_depend d
+                      where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+)
+select nspname as schema,
+       'relation ' || relname as name,
+       pg_catalog.concat_ws(' ', relkind, relpersistence, reloptions::text, relrowsecurity, relforcerowsecurity, relreplident,
+                            case when relkind = 'p' then pg_catalog.pg_get_partkeydef(oid) end,
+                            case when relispartition then pg_catalog.pg_get_expr(relpartbound, oid) end,
+                            case when relkind in ('v', 'm') then pg_catalog.pg_get_viewdef(oid) end) as fact
+  from own
+union all
+select o.nspname, 'column ' || o.relname || '.' || a.attname,
+       pg_catalog.concat_ws(' ', pg_catalog.format_type(a.atttypid, a.atttypmod),
+                            case when a.attnotnull then 'not null' end,
+                            'default ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+                            'identity ' || nullif(a.attidentity::text, ''), 'generated ' || nullif(a.attgenerated::text, ''),
+                            case when a.attcollation <> t.typcollation then 'collate ' || (select l.collname from pg_catalog.pg_collation l where l.oid = a.attcollation) end)
+  from own o
+  join pg_catalog.pg_attribute a on a.attrelid = o.oid and a.attnum > 0 and not a.attisdropped
+  join pg_catalog.pg_type t on t.oid = a.atttypid
+  left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+ where o.relkind <> 'v'
+union all
+select o.nspname, 'constraint ' || o.relname || '.' || k.conname, pg_catalog.pg_get_constraintdef(k.oid)
+  from own o
+  join pg_catalog.pg_constraint k on k.conrelid = o.oid
+ where k.contype not in ('n', 't')
+union all
+select o.nspname, 'index ' || o.relname || '.' || c.relname, pg_catalog.pg_get_indexdef(i.indexrelid)
+                  || case when i.indisvalid then '' else ' invalid' end
+  from own o
+  join pg_catalog.pg_index i on i.indrelid = o.oid
+  join pg_catalog.pg_class c on c.oid = i.indexrelid
+union all
+select o.nspname, 'trigger ' || o.relname || '.' || t.tgname, pg_catalog.pg_get_triggerdef(t.oid) || ' ' || t.tgenabled::text
+  from own o
+  join pg_catalog.pg_trigger t on t.tgrelid = o.oid
+ where not t.tgisinternal
+union all
+select o.nspname, 'policy ' || o.relname || '.' || p.polname,
+       pg_catalog.concat_ws(' ', p.polcmd::text, p.polpermissive,
+                            (select pg_catalog.string_agg(case r when 0 then 'public' else pg_catalog.pg_get_userbyid(r)::text end, ',' order by r) from pg_catalog.unnest(p.polroles) r),
+                            'using ' || pg_catalog.pg_get_expr(p.polqual, p.polrelid), 'check ' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))
+  from own o
+  join pg_catalog.pg_policy p on p.polrelid = o.oid
+union all
+select o.nspname, 'rule ' || o.relname || '.' || r.rulename, pg_catalog.pg_get_ruledef(r.oid) || ' ' || r.ev_enabled::text
+  from own o
+  join pg_catalog.pg_rewrite r on r.ev_class = o.oid
+ where r.rulename <> '_RETURN'
+union all
+select n.nspname, 'sequence ' || c.relname,
+       pg_catalog.concat_ws(' ', pg_catalog.format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle)
+  from pg_catalog.pg_sequence s
+  join pg_catalog.pg_class c on c.oid = s.seqrelid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where n.nspname = any (%(schemas)s)
+   and not exists (select from pg_catalog.pg_depend d
+                    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid
+                      and (d.deptype = 'e' or d.deptype in ('a', 'i') and d.refobjid = any (%(skip)s::oid[])))
+union all
+select n.nspname, 'function ' || p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')',
+       case when p.prokind = 'a' then 'aggregate ' || pg_catalog.format_type(p.prorettype, null)
+            else pg_catalog.pg_get_functiondef(p.oid) end
+  from pg_catalog.pg_proc p
+  join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+ where n.nspname = any (%(schemas)s)
+   and not exists (select from pg_catalog.pg_depend d
+                    where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'e')
+union all
+select n.nspname, 'type ' || t.typname,
+       pg_catalog.concat_ws(' ', t.typtype::text,
+                            (select pg_catalog.string_agg(e.enumlabel, ',' order by e.enumsortorder) from pg_catalog.pg_enum e where e.enumtypid = t.oid),
+                            case when t.typtype = 'd' then pg_catalog.format_type(t.typbasetype, t.typtypmod) end,
+                            case when t.typnotnull then 'not null' end, t.typdefault,
+                            (select pg_catalog.string_agg(pg_catalog.pg_get_constraintdef(k.oid), ' ' order by k.conname)
+                               from pg_catalog.pg_constraint k where k.contypid = t.oid and k.contype <> 'n'),
+                            (select pg_catalog.format_type(r.rngsubtype, null) from pg_catalog.pg_range r where r.rngtypid = t.oid))
+  from pg_catalog.pg_type t
+  join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+ where n.nspname = any (%(schemas)s)
+   and t.typtype in ('e', 'd', 'r')
+   and not exists (select from pg_catalog.pg_depend d
+                    where d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.objid = t.oid and d.deptype = 'e')
+union all
+select n.nspname, 'statistics ' || s.stxname, pg_catalog.pg_get_statisticsobjdef(s.oid)
+  from pg_catalog.pg_statistic_ext s
+  join pg_catalog.pg_namespace n on n.oid = s.stxnamespace
+ where n.nspname = any (%(schemas)s)
+ order by 1, 2

@@ -1,0 +1,1 @@
+"""Tell. Finds the words, or the JSON; writes nothing by itself."""

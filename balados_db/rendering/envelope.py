@@ -1,0 +1,112 @@
+"""The one JSON object that a program reads."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+
+from balados_db.errors import BaladosDbError
+from balados_db.model import Identity
+from balados_db.planning.plan import Plan
+from balados_db.report import Report
+
+SCHEMA = "balados-db/1"
+
+
+def success(report: Report, command: str) -> str:
+    """A report as one line of JSON."""
+    target = report.plan.identity if report.plan else None
+    return _encode(
+        {
+            "schema": SCHEMA,
+            "command": command,
+            "ok": not report.findings,
+            "exit_status": int(report.exit_status),
+            "changed": report.changed,
+            "dry_run": report.dry_run,
+            "target": _target(target) or report.result.get("target"),
+            "plan": _plan(report.plan),
+            "result": {
+                **{k: v for k, v in report.result.items() if k != "target"},
+                **({"text": report.text} if report.text is not None else {}),
+                "steps": [asdict(step) for step in report.done],
+                "findings": list(report.findings),
+            },
+            "warnings": list(report.warnings),
+            "errors": [],
+            "next_actions": [list(words) for words in report.next],
+        }
+    )
+
+
+def failure(error: BaladosDbError, command: str) -> str:
+    """An error as one line of JSON, of the same shape."""
+    return _encode(
+        {
+            "schema": SCHEMA,
+            "command": command,
+            "ok": False,
+            "exit_status": int(error.exit_status),
+            "changed": False,
+            "dry_run": False,
+            "target": None,
+            "plan": None,
+            "result": {},
+            "warnings": [],
+            "errors": [
+                {
+                    "code": error.code,
+                    "message": error.message,
+                    "hint": error.hint,
+                    "retryable": error.exit_status.retryable,
+                    "details": error.facts,
+                }
+            ],
+            "next_actions": [],
+        }
+    )
+
+
+def _encode(value: dict[str, Any]) -> str:
+    return msgspec.json.encode(value, enc_hook=str).decode()
+
+
+def _target(identity: Identity | None) -> dict[str, Any] | None:
+    if identity is None:
+        return None
+    return {
+        "server": identity.server,
+        "database": identity.database,
+        "role": identity.role,
+        "environment": identity.environment,
+        "server_version": identity.server_version,
+    }
+
+
+def _plan(plan: Plan | None) -> dict[str, Any] | None:
+    if plan is None:
+        return None
+    return {
+        "digest": plan.digest,
+        "danger": plan.danger.value,
+        "phrase": plan.phrase,
+        "scope": plan.scope,
+        "steps": [
+            {
+                "id": step.id,
+                "summary": step.summary,
+                "destroys": step.destroys,
+                "phase": phase.name,
+                "atomic": phase.atomic,
+            }
+            for phase in plan.phases
+            for step in phase.steps
+        ],
+        "destroys": [asdict(d) for d in plan.destroys],
+        "keeps": [asdict(k) for k in plan.keeps],
+        "ways": [asdict(w) for w in plan.ways],
+        "stale": list(plan.stale),
+        "not_restored": list(plan.not_restored),
+    }

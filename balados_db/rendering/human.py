@@ -1,0 +1,212 @@
+"""Words for people: the preview of a plan, the outcome of a command. Colours and boxes only on a terminal."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from balados_db.planning.plan import Danger, Destroyed, Kept, Plan
+
+if TYPE_CHECKING:
+    from balados_db.report import Report
+
+HEADLINES = {
+    Danger.SAFE: ("✅ SAFE", "green", "projections only: they are rebuilt from the events"),
+    Danger.CAUTION: (
+        "⚠️  CAUTION",
+        "yellow",
+        "projections only, but not all of them are rebuilt by a declared projector",
+    ),
+    Danger.DANGER: ("⚠️  DANGER", "bold yellow", "permanent data: it exists nowhere else"),
+    Danger.EXTREME: ("☢️  EXTREME DANGER", "bold red", "events are the source of truth and CANNOT BE RECOVERED"),
+}
+
+
+def console(file: IO[str], no_color: bool) -> Console:
+    """A console that does without colours, boxes and line breaks of its own where nobody looks on."""
+    terminal = file.isatty()
+    return Console(
+        file=file,
+        no_color=no_color or None,
+        highlight=False,
+        emoji=False,
+        soft_wrap=True,
+        width=None if terminal else 200,
+    )
+
+
+# ── the plan ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def render_plan(plan: Plan, out: Console, source: str | None = None) -> None:
+    """Print what a plan will do, from the plan itself."""
+    _headline(plan, out)
+    _target(plan, out, source)
+    if plan.is_empty:
+        out.print("Nothing to do.")
+        return
+    _will(plan, out)
+    _keeps(plan, out)
+    for text in plan.not_restored:
+        out.print(f"  [yellow]cannot be given back by this role:[/] {escape(text)}")
+    for text in plan.stale:
+        out.print(f"  [yellow]becomes stale:[/] {escape(text)}")
+    for text in plan.warnings:
+        out.print(f"  [yellow]note:[/] {escape(text)}")
+    out.print()
+
+
+def _headline(plan: Plan, out: Console) -> None:
+    if plan.danger in HEADLINES:
+        word, style, what = HEADLINES[plan.danger]
+        out.print(f"\n[{style}]{word}[/]: {plan.command} — {what}.\n")
+
+
+def _target(plan: Plan, out: Console, source: str | None) -> None:
+    identity = plan.identity
+    if identity is None:
+        return
+    environment = identity.environment or "not stamped"
+    by = f" (URL from {escape(source)})" if source else ""
+    out.print(
+        f"server {escape(identity.server)} · database [bold]{escape(identity.database)}[/]"
+        f" · role {escape(identity.role)} · environment {escape(environment)}"
+        f" · PostgreSQL {identity.server_version}{by}"
+    )
+
+
+def _will(plan: Plan, out: Console) -> None:
+    out.print("\nThis will:")
+    for schema, destroyed in _by_schema(plan).items():
+        way = next((w for w in plan.ways if w.schema == schema), None)
+        verb = {"empty": "empty", "recreate": "drop and recreate", "rollback": "roll back"}[way.way if way else "empty"]
+        rows, size = _rows(destroyed), _bytes(sum(d.bytes for d in destroyed))
+        out.print(f"  - {verb} [bold]{escape(schema)}[/]: {_tables(destroyed)}, {rows}, {size}")
+        if way:
+            out.print(f"      because {escape(way.why)}", style="dim")
+    for step in plan.steps:
+        name = type(step).__name__
+        if name not in ("EmptyTables", "DropContents", "RecordStructure") or not plan.destroys:
+            out.print(f"  - {escape(step.summary)}")
+
+
+def _by_schema(plan: Plan) -> dict[str, list[Destroyed]]:
+    found: dict[str, list[Destroyed]] = {}
+    for destroyed in plan.destroys:
+        found.setdefault(destroyed.schema, []).append(destroyed)
+    return found
+
+
+def _tables(destroyed: list[Destroyed]) -> str:
+    names = ", ".join(d.table for d in destroyed[:8])
+    more = f" and {len(destroyed) - 8} more" if len(destroyed) > 8 else ""
+    return escape(f"{names}{more}")
+
+
+def _keeps(plan: Plan, out: Console) -> None:
+    if not plan.keeps or not plan.destructive:
+        return
+    out.print("\nThis is kept, and proved to be kept before anything is committed:")
+    for kept in plan.keeps:
+        out.print(f"  ✓ [bold]{escape(kept.schema)}[/]: {escape(_kept(kept))}")
+
+
+def _kept(kept: Kept) -> str:
+    if kept.kind == "undeclared":
+        return "not in the manifest, so not touched"
+    rows = f"{kept.tables} tables, {count(kept.rows, kept.exact)}"
+    return f"{rows} — {kept.holds}" if kept.holds else rows
+
+
+def _rows(destroyed: list[Destroyed]) -> str:
+    if any(d.rows is None for d in destroyed):
+        return "unknown rows"
+    return count(sum(d.rows or 0 for d in destroyed), all(d.exact for d in destroyed))
+
+
+def count(rows: int | None, exact: bool) -> str:
+    """Rows in words: `~` marks an estimate."""
+    if rows is None:
+        return "unknown rows"
+    return f"{'' if exact else '~'}{rows:,} {'row' if rows == 1 else 'rows'}"
+
+
+def _bytes(size: int) -> str:
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TB"
+
+
+# ── the outcome ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def render_report(report: Report, out: Console, err: Console) -> None:
+    """Print a command's answer on `out`, what is beside it on `err`."""
+    if report.text is not None:
+        out.file.write(report.text if report.text.endswith("\n") else report.text + "\n")
+        return
+    if report.dry_run and report.plan is not None:
+        render_plan(report.plan, out)
+        out.print("Dry run: nothing was changed.")
+        return
+    if report.plan is not None and not report.done:
+        out.print("Nothing to do.")
+    for step in report.done:
+        out.print(f"  ✓ {escape(step.summary)}{_noted(step.details)}")
+    for table in _result_tables(report):
+        out.print(table)
+    for text in report.warnings:
+        err.print(f"[yellow]note:[/] {escape(text)}")
+    for text in report.findings:
+        err.print(f"[yellow]finding:[/] {escape(text)}")
+    if report.done and report.plan is not None:
+        out.print(_said(report.plan))
+
+
+def _noted(details: Any) -> str:
+    shown = {k: v for k, v in details.items() if k in ("facts", "forgotten") and v}
+    return f" ({', '.join(f'{v} {k}' for k, v in shown.items())})" if shown else ""
+
+
+def _said(plan: Plan) -> str:
+    if plan.command == "reset" and plan.scope == "projections":
+        return "Done. Start the projectors: they replay history from the beginning."
+    return "Done."
+
+
+def _result_tables(report: Report) -> list[Table]:
+    """Lists of rows in a result become tables."""
+    return [
+        _table(name, rows)
+        for name, rows in report.result.items()
+        if isinstance(rows, list | tuple) and rows and isinstance(rows[0], dict)
+    ]
+
+
+def _table(name: str, rows: Any) -> Table:
+    table = Table(title=name, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    columns = list(rows[0])
+    for column in columns:
+        table.add_column(column.replace("_", " "))
+    for row in rows:
+        table.add_row(*(escape(cell(row[c])) for c in columns))
+    return table
+
+
+def cell(value: Any) -> str:
+    """One value of a table."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return ", ".join(str(v) for v in value) or "-"
+    return str(value)

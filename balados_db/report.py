@@ -1,0 +1,45 @@
+"""What a command has to say when it is done: one type, whatever the command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from balados_db.exits import ExitStatus
+from balados_db.planning.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepResult:
+    """One step that was carried out. Seconds of wall time."""
+
+    id: str
+    summary: str
+    seconds: float = 0.0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The outcome of a command. `result` holds a query's answer, by the names that the JSON shows."""
+
+    command: str
+    plan: Plan | None = None
+    dry_run: bool = False
+    done: tuple[StepResult, ...] = ()
+    warnings: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    result: Mapping[str, Any] = field(default_factory=dict)
+    text: str | None = None  # the answer of a command that prints a document
+    next: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything was written."""
+        return bool(self.done)
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """Findings are a status of their own; everything else that gets here went well."""
+        return ExitStatus.FINDINGS if self.findings else ExitStatus.OK

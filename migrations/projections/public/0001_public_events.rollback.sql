@@ -1,0 +1,2 @@
+-- Takes back 0001_public_events.
+drop table public_events;

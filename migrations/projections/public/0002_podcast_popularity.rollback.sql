@@ -1,0 +1,2 @@
+-- Takes back 0002_podcast_popularity.
+drop table podcast_popularity;

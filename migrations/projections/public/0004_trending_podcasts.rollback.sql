@@ -1,0 +1,2 @@
+-- Takes back 0004_trending_podcasts.
+drop materialized view trending_podcasts;

@@ -1,0 +1,2 @@
+-- Takes back 0002_subscriptions.
+drop table subscriptions;

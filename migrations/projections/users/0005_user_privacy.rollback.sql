@@ -1,0 +1,2 @@
+-- Takes back 0005_user_privacy.
+drop table user_privacy;

@@ -1,0 +1,2 @@
+-- Takes back 0001_users.
+drop table users;

@@ -1,0 +1,2 @@
+-- Takes back 0003_enriched_podcasts.
+drop table enriched_podcasts;

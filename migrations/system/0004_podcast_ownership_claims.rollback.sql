@@ -1,0 +1,2 @@
+-- Takes back 0004_podcast_ownership_claims.
+drop table podcast_ownership_claims;
