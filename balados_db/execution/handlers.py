@@ -233,13 +233,18 @@ def capture_preserved(step: steps.CapturePreserved, run: Run) -> Details:
         recreated=step.recreated,
         emptied=tuple(relations[t].oid for t in step.emptied),
         kept=tuple(r.oid for r in inside if r.name in run.kept[r.schema]),
-        written=tuple(relations_oid(run, c.table) for c in positions),
+        written=_written(run),
     )
     run.preserved = preservation.capture(run.conn, boundary, positions, _forgotten(run))
     return {"facts": len(run.preserved.facts)}
 
 
-def relations_oid(run: Run, table: TableName) -> int:
+def _written(run: Run) -> tuple[int, ...]:
+    """The tables that forgetting writes to."""
+    return tuple(_oid(run, s.table) for s in run.plan.steps if isinstance(s, steps.ForgetCheckpoints))
+
+
+def _oid(run: Run, table: TableName) -> int:
     """The oid of a table that may lie in an undeclared schema."""
     wanted = {"schemas": [table.schema], "names": [table.name]}
     row = run.conn.execute(query("select_tables_named"), wanted).fetchone()
@@ -248,18 +253,15 @@ def relations_oid(run: Run, table: TableName) -> int:
 
 
 def _positions(run: Run) -> list[CheckpointTable]:
-    """Checkpoint tables whose rows outside the scope must not move."""
-    named = {s.table for s in run.plan.steps if isinstance(s, steps.ForgetCheckpoints) and not s.everybody}
+    """Checkpoint tables whose rows outside the scope must not move; none when everybody's go with the events."""
+    if any(isinstance(s, steps.ForgetCheckpoints | steps.SeedEventStore) and _goes(s) for s in run.plan.steps):
+        return []
     there = set(eventstore.existing_tables(run.conn, [c.table for c in run.manifest.checkpoints]))
-    everybody = any(isinstance(s, steps.ForgetCheckpoints) and s.everybody for s in run.plan.steps)
-    store = any(isinstance(s, steps.SeedEventStore) for s in run.plan.steps)
-    if everybody or store:
-        return [c for c in run.manifest.checkpoints if c.table in there and _rows_written(run, c.table)]
-    return [c for c in run.manifest.checkpoints if c.table in there and (c.table in named or not named)]
+    return [c for c in run.manifest.checkpoints if c.table in there]
 
 
-def _rows_written(run: Run, table: TableName) -> bool:
-    return any(isinstance(s, steps.ForgetCheckpoints) and s.table == table for s in run.plan.steps)
+def _goes(step: Step) -> bool:
+    return isinstance(step, steps.SeedEventStore) or getattr(step, "everybody", False)
 
 
 def _forgotten(run: Run) -> tuple[str, ...]:

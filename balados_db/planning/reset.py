@@ -135,7 +135,8 @@ def shape_reset(
         ways=(*ways, *_store_way(state, manifest, store)),
         store=store,
     )
-    return replace(shape, emptied=_emptied(state, shape, request), refreshed=_refreshed(state, shape))
+    shape = replace(shape, emptied=_emptied(state, shape, request))
+    return replace(shape, refreshed=_refreshed(state, shape))
 
 
 def _schemas(manifest: Manifest, request: ResetRequest) -> tuple[SchemaDeclaration, ...]:

@@ -31,7 +31,9 @@ def _read(conn: Connection[Any], state: DatabaseState, shape: Shape) -> Obstacle
         references=(*_references(conn, emptied, doomed), *_sequences(conn, emptied, doomed)),
         lock_too=_lock_too(conn, recreated, doomed),
         stale=_names(conn, "select_stale", doomed=doomed, refreshed=refreshed),
-        triggers=_names(conn, "select_truncate_triggers", emptied=emptied),
+        triggers=_names(
+            conn, "select_truncate_triggers", emptied=[r.oid for r in shape.emptied if r.role is Role.CONTENT]
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from balados_db.planning.plan import Danger, Destroyed, Kept, Plan
+from balados_db.planning.steps import ForgetCheckpoints, listed
 
 if TYPE_CHECKING:
     from balados_db.report import Report
@@ -78,19 +79,41 @@ def _target(plan: Plan, out: Console, source: str | None) -> None:
     )
 
 
+# What every destructive plan does, said once in the line about what is kept.
+_CEREMONY = ("CreateRecords", "CapturePreserved", "ProvePreserved", "WriteReceipt", "RecordStructure")
+_SAID_BY_SCHEMA = ("EmptyTables", "DropContents")
+_VERBS = {"empty": "empty", "recreate": "drop and recreate", "rollback": "roll back"}
+
+
 def _will(plan: Plan, out: Console) -> None:
     out.print("\nThis will:")
     for schema, destroyed in _by_schema(plan).items():
-        way = next((w for w in plan.ways if w.schema == schema), None)
-        verb = {"empty": "empty", "recreate": "drop and recreate", "rollback": "roll back"}[way.way if way else "empty"]
-        rows, size = _rows(destroyed), _bytes(sum(d.bytes for d in destroyed))
-        out.print(f"  - {verb} [bold]{escape(schema)}[/]: {_tables(destroyed)}, {rows}, {size}")
-        if way:
-            out.print(f"      because {escape(way.why)}", style="dim")
+        _destroys(plan, schema, destroyed, out)
+    unsaid = (*_CEREMONY, *_SAID_BY_SCHEMA, "ForgetCheckpoints") if plan.destructive else ()
     for step in plan.steps:
-        name = type(step).__name__
-        if name not in ("EmptyTables", "DropContents", "RecordStructure") or not plan.destroys:
+        if type(step).__name__ not in unsaid:
             out.print(f"  - {escape(step.summary)}")
+    _forgets(plan, out)
+
+
+def _destroys(plan: Plan, schema: str, destroyed: list[Destroyed], out: Console) -> None:
+    way = next((w for w in plan.ways if w.schema == schema), None)
+    verb = _VERBS[way.way if way else "empty"]
+    rows, size = _rows(destroyed), _bytes(sum(d.bytes for d in destroyed))
+    out.print(f"  - {verb} [bold]{escape(schema)}[/]: {rows}, {size} in {_tables(destroyed)}")
+    if way:
+        out.print(f"    [dim]because {escape(way.why)}[/]")
+
+
+def _forgets(plan: Plan, out: Console) -> None:
+    steps = [step for step in plan.steps if isinstance(step, ForgetCheckpoints)]
+    if not steps:
+        return
+    names = tuple(dict.fromkeys(name for step in steps for name in step.projectors))
+    who = "everybody" if any(step.everybody for step in steps) else listed(names, most=10)
+    places = listed(tuple(step.table for step in steps))
+    after = ": they replay history" if plan.scope == "projections" else ""
+    out.print(f"  - forget how far {escape(who)} got, in {escape(places)}{after}")
 
 
 def _by_schema(plan: Plan) -> dict[str, list[Destroyed]]:
@@ -109,7 +132,7 @@ def _tables(destroyed: list[Destroyed]) -> str:
 def _keeps(plan: Plan, out: Console) -> None:
     if not plan.keeps or not plan.destructive:
         return
-    out.print("\nThis is kept, and proved to be kept before anything is committed:")
+    out.print("\nThis is kept; any difference before the commit takes everything back:")
     for kept in plan.keeps:
         out.print(f"  ✓ [bold]{escape(kept.schema)}[/]: {escape(_kept(kept))}")
 

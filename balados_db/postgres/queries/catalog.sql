@@ -73,10 +73,10 @@ select n.nspname as schema, e.extname as name
  order by 1, 2
 
 -- select_not_restorable --
--- Owners that this role could not give back to what it recreates.
+-- Owners and publication members that this role could not give back to what it recreates.
 select n.nspname as schema,
        c.relname as name,
-       pg_catalog.pg_get_userbyid(c.relowner) as owner
+       'owner ' || pg_catalog.pg_get_userbyid(c.relowner) as fact
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
  where n.nspname = any (%(schemas)s)
@@ -84,14 +84,22 @@ select n.nspname as schema,
    and not pg_catalog.pg_has_role(c.relowner, 'MEMBER')
    and not exists (select from pg_catalog.pg_depend d
                     where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+union all
+select n.nspname, c.relname, 'membership in publication ' || p.pubname
+  from pg_catalog.pg_publication_rel r
+  join pg_catalog.pg_publication p on p.oid = r.prpubid
+  join pg_catalog.pg_class c on c.oid = r.prrelid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where n.nspname = any (%(schemas)s)
+   and not pg_catalog.pg_has_role(p.pubowner, 'USAGE')
  order by 1, 2
 
 -- select_tables_named --
--- Which of these (schema, name) pairs are tables.
+-- Which of these (schema, name) pairs are tables. unnest of several arrays is grammar, so it has no schema.
 select n.nspname as schema, c.relname as name, c.oid::bigint as oid
   from pg_catalog.pg_class c
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  join pg_catalog.unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
+  join unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
     on wanted.schema = n.nspname and wanted.name = c.relname
  where c.relkind in ('r', 'p')
 

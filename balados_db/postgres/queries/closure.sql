@@ -51,7 +51,8 @@ WITH RECURSIVE
      WHEN 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass THEN (SELECT stxnamespace FROM pg_catalog.pg_statistic_ext WHERE oid = objid)
      WHEN 'pg_catalog.pg_constraint'::pg_catalog.regclass THEN (SELECT connamespace FROM pg_catalog.pg_constraint WHERE oid = objid)
      WHEN 'pg_catalog.pg_attrdef'::pg_catalog.regclass THEN (SELECT relnamespace FROM pg_catalog.pg_attrdef a JOIN pg_catalog.pg_class c ON c.oid = adrelid WHERE a.oid = objid)
-     WHEN 'pg_catalog.pg_trigger'::pg_catalog.regclass THEN (SELECT relnamespace FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = tgrelid WHERE t.oid = objid)
+     WHEN 'pg_catalog.pg_trigger'::pg_catalog.regclass THEN -- a foreign key's own trigger on the table it points at is a part of that foreign key
+       (SELECT relnamespace FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = coalesce((SELECT k.conrelid FROM pg_catalog.pg_constraint k WHERE k.oid = t.tgconstraint AND t.tgisinternal), tgrelid) WHERE t.oid = objid)
      WHEN 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN (SELECT relnamespace FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = ev_class WHERE r.oid = objid)
      WHEN 'pg_catalog.pg_policy'::pg_catalog.regclass THEN (SELECT relnamespace FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = polrelid WHERE p.oid = objid)
      WHEN 'pg_catalog.pg_default_acl'::pg_catalog.regclass THEN (SELECT defaclnamespace FROM pg_catalog.pg_default_acl WHERE oid = objid)
@@ -59,6 +60,8 @@ WITH RECURSIVE
      WHEN 'pg_catalog.pg_cast'::pg_catalog.regclass THEN (SELECT t.typnamespace FROM pg_catalog.pg_cast c JOIN pg_catalog.pg_type t ON t.oid IN (castsource, casttarget) AND t.typnamespace IN (SELECT oid FROM s)
             WHERE c.oid = objid AND NOT EXISTS (SELECT FROM pg_catalog.pg_proc f WHERE f.oid = castfunc AND f.oid >= 16384 AND f.pronamespace NOT IN (SELECT oid FROM s)) LIMIT 1)
      WHEN 'pg_catalog.pg_namespace'::pg_catalog.regclass THEN objid
+     -- a table's membership in a publication is given back with the table
+     WHEN 'pg_catalog.pg_publication_rel'::pg_catalog.regclass THEN (SELECT relnamespace FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_class c ON c.oid = prrelid WHERE r.oid = objid)
    END AS nsp,
    CASE o.classid
      WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN objid

@@ -43,7 +43,7 @@ select distinct
    and l.locktype = 'relation'
    and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
    and c.oid = any (select r.oid
-                      from pg_catalog.unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
+                      from unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
                       join pg_catalog.pg_namespace s on s.nspname = wanted.schema
                       join pg_catalog.pg_class r on r.relnamespace = s.oid and r.relname = wanted.name)
    and coalesce(l.pid, 0) <> pg_catalog.pg_backend_pid()

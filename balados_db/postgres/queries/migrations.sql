@@ -30,12 +30,12 @@ select m.migration_id as id, m.migration_hash as hash, null::text as checksum
 
 -- insert_applied --
 insert into {history} (migration_hash, migration_id, applied_at_utc)
-select * from pg_catalog.unnest(%(hashes)s::text[], %(ids)s::text[], %(times)s::timestamp[])
+select * from unnest(%(hashes)s::text[], %(ids)s::text[], %(times)s::timestamp[])
 
 -- insert_log --
 insert into {log} (id, migration_hash, migration_id, operation, username, hostname, comment, created_at_utc)
 select u, h, i, %(operation)s, %(user)s, %(host)s, c, t
-  from pg_catalog.unnest(%(uuids)s::text[], %(hashes)s::text[], %(ids)s::text[], %(comments)s::text[], %(times)s::timestamp[])
+  from unnest(%(uuids)s::text[], %(hashes)s::text[], %(ids)s::text[], %(comments)s::text[], %(times)s::timestamp[])
        as rows (u, h, i, c, t)
 
 -- delete_applied --

@@ -1,0 +1,82 @@
+"""`adopt`: take over a schema that Ecto, Alembic or psql made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from balados_db.cli.options import command, dry_run_option
+from balados_db.cli.session import Session
+from balados_db.errors import UnknownSchema, UsageError
+from balados_db.report import Report
+
+if TYPE_CHECKING:
+    from balados_db.execution.executor import Planner
+    from balados_db.model import Migration
+    from balados_db.planning.adopt import Comparison
+
+
+@command(
+    "adopt",
+    """Take over a schema that something else made.
+
+    Compares what is there with what the migrations would make, then notes them as applied without running them.
+    Differences are listed and refused unless accepted by name; an accepted one goes on being called drift.""",
+)
+@click.option("--schema", "schemas", multiple=True, metavar="S", help="Only this schema; may be repeated.")
+@click.option("--to", metavar="ID", help="Note only the migrations up to this one.")
+@click.option("--accept", multiple=True, metavar="NAME", help="A difference to accept; may be repeated.")
+@dry_run_option()
+def adopt(session: Session, schemas: tuple[str, ...], to: str | None, accept: tuple[str, ...], dry_run: bool) -> Report:
+    """Compare, plan, note."""
+    from balados_db.cli.pipeline import carry_out
+    from balados_db.execution.scratch import compare
+    from balados_db.planning.adopt import adopted
+    from balados_db.postgres.connection import translated
+
+    chosen = _chosen(session, schemas)
+    files = {**session.files, **{name: adopted(session.files[name], to) for name in chosen}}
+    with translated("compare"):
+        comparisons = compare(session.open, session.manifest, files, chosen)
+    return carry_out(session, _planner(session, files, comparisons, to, accept), dry_run=dry_run)
+
+
+def _chosen(session: Session, schemas: tuple[str, ...]) -> list[str]:
+    """The schemas named; else every one that has tables and no history yet."""
+    for name in schemas:
+        declared = session.manifest.schema(name)
+        if declared is None:
+            raise UnknownSchema(file=str(session.manifest.file), name=name)
+        if declared.migrations is None:
+            raise UsageError(problem=f"schema {name!r} has no `migrations` in the manifest")
+    if schemas:
+        return list(schemas)
+    from balados_db.postgres.catalog import Look, read_state
+    from balados_db.postgres.connection import translated
+
+    with session.open() as conn, translated("look"):
+        state = read_state(Look(conn=conn, manifest=session.manifest))
+    found = [
+        s.name for s in session.manifest.migrated if not state.schema(s.name).applied and state.schema(s.name).tables
+    ]
+    if not found:
+        raise UsageError(problem="no schema holds tables without a history of migrations: there is nothing to adopt")
+    return found
+
+
+def _planner(
+    session: Session,
+    files: dict[str, tuple[Migration, ...]],
+    comparisons: tuple[Comparison, ...],
+    to: str | None,
+    accept: tuple[str, ...],
+) -> Planner:
+    from balados_db.planning.adopt import plan_adopt
+    from balados_db.postgres.catalog import Look, read_state
+
+    def plan(conn: Any, ours: tuple[int, ...]) -> Any:
+        state = read_state(Look(conn=conn, manifest=session.manifest, ours=ours))
+        return plan_adopt(state, files, comparisons, to=to, accept=accept)
+
+    return plan

@@ -1,0 +1,58 @@
+"""`status`: what is there, applied, pending, lagging."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from balados_db.cli.options import command
+from balados_db.cli.session import Session
+from balados_db.report import Report
+
+if TYPE_CHECKING:
+    from balados_db.model import DatabaseState, Identity
+    from balados_db.planning.status import Status
+
+
+@command("status", "What is there, applied, pending, lagging.")
+@click.option("--check", is_flag=True, help="Exit 4 when anything is pending, drifted, unclassified or lagging.")
+def status(session: Session, check: bool) -> Report:
+    """Read, judge, show; writes nothing."""
+    from balados_db.planning.status import assess
+    from balados_db.postgres.catalog import Look, read_state
+    from balados_db.postgres.connection import translated
+
+    files = session.files
+    with session.open() as conn, translated("look"):
+        state = read_state(Look(conn=conn, manifest=session.manifest))
+    found = assess(state, session.manifest, files)
+    return Report(
+        command=session.command,
+        findings=found.findings if check else (),
+        warnings=() if check else found.findings,
+        result={"target": target(state.identity), **_result(state, found)},
+        next=(("balados-db", "migrate"),) if any(s.pending for s in found.schemas) else (),
+    )
+
+
+def target(identity: Identity | None) -> dict[str, Any]:
+    """The database as the server reports it."""
+    assert identity is not None
+    return {
+        "server": identity.server,
+        "database": identity.database,
+        "role": identity.role,
+        "environment": identity.environment,
+        "server_version": identity.server_version,
+    }
+
+
+def _result(state: DatabaseState, found: Status) -> dict[str, Any]:
+    return {
+        "schemas": [asdict(s) for s in found.schemas],
+        "projectors": [asdict(p) for p in found.projectors],
+        "connected": [asdict(s) for s in state.sessions],
+        "head": state.head,
+    }

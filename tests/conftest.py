@@ -1,0 +1,285 @@
+"""One real PostgreSQL a test run, one throw-away database a test, the installed command as a subprocess.
+
+The server is `--dsn` or BALADOS_DB_TEST_DSN, else a container where an engine and an image are at hand, else the
+PostgreSQL binaries of this machine; the header of the run says which.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+ROOT = Path(__file__).resolve().parent.parent
+IMAGE = "postgres:15"
+HOME = "BALADOS_DB_TEST_HOME"
+SETTINGS = {"max_prepared_transactions": "10", "max_connections": "100", "wal_level": "logical"}
+OURS = ("PG", "BALADOS_DB_", "DATABASE_URL")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--dsn", help="a PostgreSQL server on which databases may be created")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The first process of a run chooses the server's home; workers inherit it."""
+    if config.getoption("--dsn"):
+        os.environ["BALADOS_DB_TEST_DSN"] = config.getoption("--dsn")
+    if not hasattr(config, "workerinput") and HOME not in os.environ:
+        os.environ[HOME] = tempfile.mkdtemp(prefix="balados-db-tests-")
+        config.stash[_OWNER] = True
+
+
+_OWNER = pytest.StashKey[bool]()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not config.stash.get(_OWNER, False):
+        return
+    from balados_db.embedded import EmbeddedServer
+
+    home = Path(os.environ.pop(HOME))
+    if (home / "server").exists():
+        EmbeddedServer(home / "server", durable=False).discard()
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def pytest_report_header() -> str:
+    return f"PostgreSQL: {_choice()}"
+
+
+def _choice() -> str:
+    if os.environ.get("BALADOS_DB_TEST_DSN"):
+        return "the one that was given"
+    if _container_possible():
+        return f"a container of {IMAGE}, by testcontainers"
+    return "binaries of this machine (no container engine with an image of PostgreSQL is at hand)"
+
+
+def _container_possible() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    asked = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, timeout=10, check=False)
+    return asked.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The URL of a server on which this run may create databases."""
+    given = os.environ.get("BALADOS_DB_TEST_DSN")
+    if given:
+        yield given
+    elif _container_possible():
+        from testcontainers.community.postgres import PostgresContainer
+
+        options = " ".join(f"-c {k}={v}" for k, v in SETTINGS.items())
+        with PostgresContainer(IMAGE, driver=None).with_command(f"postgres {options}") as container:
+            yield container.get_connection_url()
+    else:
+        from balados_db.embedded import EmbeddedServer
+
+        # Every worker starts it, the first one really does; the controller discards it.
+        yield EmbeddedServer(Path(os.environ[HOME]) / "server", durable=False, settings=SETTINGS).start()
+
+
+@dataclass
+class Database:
+    """A throw-away database."""
+
+    name: str
+    url: str
+
+    def connect(self, **options: Any) -> psycopg.Connection[Any]:
+        """An autocommit connection."""
+        return psycopg.connect(self.url, autocommit=True, **options)
+
+    def execute(self, text: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Run statements; returns the last one's rows, if it has any."""
+        with self.connect() as conn:
+            cursor = conn.execute(text, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def value(self, text: str, *parameters: Any) -> Any:
+        """The first column of the first row."""
+        return self.execute(text, *parameters)[0][0]
+
+    def rows(self, table: str) -> int:
+        """How many rows a table holds."""
+        return int(self.value(f"select count(*) from {table}"))
+
+    def snapshot(self, *schemas: str) -> dict[str, str]:
+        """Content of every table and definition of every object, in these schemas or in all but PostgreSQL's own."""
+        with self.connect() as conn:
+            conn.execute("set search_path = pg_catalog; set row_security = off")
+            found = {
+                f"{kind} {name}": fact
+                for kind, name, fact in conn.execute(
+                    "select 'relation', c.oid::regclass::text, to_jsonb(c) - '{relpages,reltuples,relallvisible,"
+                    "relallfrozen,relfrozenxid,relminmxid}'::text[] || jsonb_build_object('columns', (select jsonb_agg("
+                    "to_jsonb(a) - '{attcacheoff,attmissingval}'::text[] order by attnum) from pg_attribute a where attrelid = c.oid))"
+                    " from pg_class c join pg_namespace n on n.oid = relnamespace where nspname !~ '^pg_' and "
+                    "nspname <> 'information_schema' and relkind <> 'i'"
+                    " and (%(all)s or nspname = any (%(schemas)s))"
+                    " union all select 'constraint', c.oid::text, to_jsonb(c) from pg_constraint c join pg_namespace n on"
+                    " n.oid = connamespace where nspname !~ '^pg_' and nspname <> 'information_schema' and (%(all)s or nspname = any (%(schemas)s))"
+                    " union all select 'function', p.oid::regprocedure::text, to_jsonb(p) from pg_proc p join pg_namespace n"
+                    " on n.oid = pronamespace where nspname !~ '^pg_' and nspname <> 'information_schema' and (%(all)s or nspname = any (%(schemas)s))"
+                    " union all select 'trigger', t.oid::text, to_jsonb(t) from pg_trigger t join pg_class c on c.oid = tgrelid"
+                    " join pg_namespace n on n.oid = relnamespace where nspname !~ '^pg_' and (%(all)s or nspname = any (%(schemas)s))"
+                    " union all select 'schema', nspname, to_jsonb(n) from pg_namespace n where nspname !~ '^pg_' and (%(all)s or nspname = any (%(schemas)s))",
+                    {"all": not schemas, "schemas": list(schemas)},
+                )
+            }
+            tables = conn.execute(
+                "select c.oid::regclass::text from pg_class c join pg_namespace n on n.oid = relnamespace where relkind = 'r'"
+                " and nspname !~ '^pg_' and nspname <> 'information_schema' and (%s or nspname = any (%s))",
+                (not schemas, list(schemas)),
+            ).fetchall()
+            for (table,) in tables:
+                row = conn.execute(f"select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from {table} t")
+                found[f"rows {table}"] = row.fetchone()[0]  # type: ignore[index]
+        return {key: str(fact) for key, fact in found.items()}
+
+
+def _url(server: str, name: str) -> str:
+    parts = psycopg.conninfo.conninfo_to_dict(server)
+    return make_conninfo("", **{**parts, "dbname": name})
+
+
+@pytest.fixture(scope="session")
+def new_database(server: str) -> Iterator[Callable[..., Database]]:
+    """Make databases, empty or from a template; all are dropped when the worker ends."""
+    made: list[str] = []
+
+    def make(template: str = "template0", prefix: str = "t") -> Database:
+        name = f"{prefix}_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(server, autocommit=True) as conn:
+            conn.execute(
+                sql.SQL("create database {} template {} strategy file_copy").format(
+                    sql.Identifier(name), sql.Identifier(template)
+                )
+            )
+        made.append(name)
+        return Database(name, _url(server, name))
+
+    yield make
+    with psycopg.connect(server, autocommit=True) as conn:
+        for name in made:
+            conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database(new_database: Callable[..., Database]) -> Database:
+    """An empty database."""
+    return new_database()
+
+
+# ── the installed command ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Result:
+    """How a run of the command ended."""
+
+    status: int
+    out: str
+    err: str
+    arguments: tuple[str, ...] = field(default=())
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one object on standard output."""
+        return json.loads(self.out)
+
+    @property
+    def code(self) -> str:
+        """The first error's code, from JSON or from the words."""
+        if self.out.startswith("{"):
+            return self.json["errors"][0]["code"]
+        return self.err.partition("error[")[2].partition("]")[0]
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """This process's environment without anything that names a database, and no colours."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(OURS)}
+    return {**kept, "NO_COLOR": "1", **extra}
+
+
+COMMAND = (sys.executable, "-m", "balados_db")
+EXAMPLE = ROOT / "balados-db.toml"
+
+
+@pytest.fixture
+def run_cli(tmp_path: Path) -> Callable[..., Result]:
+    """Run the command as a subprocess without a terminal; `database` becomes --url."""
+
+    def run(
+        *arguments: str,
+        database: Database | None = None,
+        manifest: Path | None = EXAMPLE,
+        env: dict[str, str] | None = None,
+        stdin: str | None = None,
+        timeout: float = 60,
+        cwd: Path | None = None,
+    ) -> Result:
+        words = [*(["--manifest", str(manifest)] if manifest else []), *(["--url", database.url] if database else [])]
+        done = subprocess.run(
+            [*COMMAND, *words, *arguments],
+            capture_output=True,
+            text=True,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            env=clean_environment(**(env or {})),
+            cwd=cwd or tmp_path,
+            timeout=timeout,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr, arguments)
+
+    return run
+
+
+# ── the example ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="session")
+def balados_template(new_database: Callable[..., Database], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database made by `balados-db up`, to be cloned."""
+    database = new_database(prefix="template")
+    done = subprocess.run(
+        [*COMMAND, "--manifest", str(EXAMPLE), "--url", database.url, "up"],
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+        cwd=tmp_path_factory.mktemp("template"),
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return database.name
+
+
+@pytest.fixture
+def balados(balados_template: str, new_database: Callable[..., Database]) -> Database:
+    """Balados Sync's database: everything installed and migrated, empty."""
+    return new_database(balados_template)
+
+
+@pytest.fixture
+def filled(balados: Database) -> Database:
+    """Balados Sync's database with rows everywhere: users, events, projections, positions at the head."""
+    balados.execute((Path(__file__).parent / "filled.sql").read_text())
+    return balados
