@@ -424,6 +424,13 @@ class ConnectionLost(Unreachable):
     code = "connection_lost"
 
 
+class ServerNotRunning(Unreachable):
+    """No embedded PostgreSQL is running in {home}."""
+
+    code = "server_not_running"
+    cure = "start it with balados-db server start"
+
+
 # ── failed (exit 1) ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -31,6 +31,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
     result: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)  # the same for people
     text: str | None = None  # the answer of a command that prints a document
     next: tuple[tuple[str, ...], ...] = ()
 

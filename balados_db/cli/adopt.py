@@ -8,7 +8,7 @@ import click
 
 from balados_db.cli.options import command, dry_run_option
 from balados_db.cli.session import Session
-from balados_db.errors import UnknownSchema, UsageError
+from balados_db.errors import UsageError
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -45,10 +45,7 @@ def adopt(session: Session, schemas: tuple[str, ...], to: str | None, accept: tu
 def _chosen(session: Session, schemas: tuple[str, ...]) -> list[str]:
     """The schemas named; else every one that has tables and no history yet."""
     for name in schemas:
-        declared = session.manifest.schema(name)
-        if declared is None:
-            raise UnknownSchema(file=str(session.manifest.file), name=name)
-        if declared.migrations is None:
+        if session.declared(name).migrations is None:
             raise UsageError(problem=f"schema {name!r} has no `migrations` in the manifest")
     if schemas:
         return list(schemas)

@@ -11,9 +11,9 @@ from balados_db.report import Report
 @dry_run_option()
 def create(session: Session, dry_run: bool) -> Report:
     """Plan what is missing and create it."""
+    manifest, files, database = session.manifest, session.files, session.source.database
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import create_planner, missing_database
 
-    database = session.source.database
-    missing = missing_database(session.manifest, session.files, database, "create")
-    return carry_out(session, create_planner(session.manifest, database), dry_run=dry_run, missing=missing)
+    missing = missing_database(manifest, files, database, "create")
+    return carry_out(session, create_planner(manifest, database), dry_run=dry_run, missing=missing)

@@ -11,19 +11,21 @@ from balados_db.report import Report
 @dry_run_option()
 def init(session: Session, dry_run: bool) -> Report:
     """What a fresh database needs after `create`."""
+    manifest, files = session.manifest, session.files
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import init_planner
 
-    return carry_out(session, init_planner(session.manifest, session.files), dry_run=dry_run)
+    return carry_out(session, init_planner(manifest, files), dry_run=dry_run)
 
 
 @command("up", "From nothing to ready: create and init in one.")
 @dry_run_option()
 def up(session: Session, dry_run: bool) -> Report:
     """Create what is missing, install, migrate."""
+    manifest, files = session.manifest, session.files
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import init_planner, missing_database
 
-    missing = missing_database(session.manifest, session.files, session.source.database, "up")
-    planner = init_planner(session.manifest, session.files, "up")
+    missing = missing_database(manifest, files, session.source.database, "up")
+    planner = init_planner(manifest, files, "up")
     return carry_out(session, planner, dry_run=dry_run, missing=missing)

@@ -117,12 +117,18 @@ def run(arguments: list[str]) -> ExitStatus:
         return ExitStatus.USAGE
     except click.ClickException as exc:
         return _told(UsageError(problem=exc.format_message(), hint=_help_for(exc)), arguments)
-    except _Stopped as exc:
-        return _told(exc.error, arguments)
-    except (KeyboardInterrupt, click.Abort):
-        return _told(Interrupted(outcome="Nothing was changed, or it was rolled back."), arguments)
+    except (KeyboardInterrupt, click.Abort) as exc:
+        return _told(_interruption(exc), arguments)
     except Exception as exc:  # a bug: the traceback is for whoever mends it
         return _bug(exc, arguments)
+
+
+def _interruption(exc: BaseException) -> BaladosDbError:
+    """What ended the run; click turns every KeyboardInterrupt, a signal of ours too, into an Abort."""
+    stopped = exc if isinstance(exc, _Stopped) else exc.__cause__
+    if isinstance(stopped, _Stopped):
+        return stopped.error
+    return Interrupted(outcome="Nothing was changed, or it was rolled back.")
 
 
 def _help_for(exc: click.ClickException) -> str:
@@ -153,6 +159,7 @@ def _listed(error: BaladosDbError) -> list[str]:
     return [
         o if isinstance(o, str) else f"{o.get('type', '')} {o.get('identity', o)}: {o.get('reason', '')}"
         for o in objects
+        if isinstance(o, str) or "identity" in o
     ]
 
 

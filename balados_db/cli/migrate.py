@@ -20,12 +20,15 @@ def migrate(
     session: Session, schemas: tuple[str, ...], system: bool, projections: bool, events: bool, dry_run: bool
 ) -> Report:
     """Plan what is pending and apply it."""
+    manifest, files = session.manifest, session.files
+    for name in schemas:
+        session.declared(name)
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import migrate_planner, scope_schemas
 
     chosen = {SchemaKind.PERMANENT: system, SchemaKind.PROJECTION: projections, SchemaKind.EVENT_STORE: events}
     kinds = [kind for kind, wanted in chosen.items() if wanted]
     everything = not schemas and not kinds
-    names = scope_schemas(session.manifest, schemas, kinds)
-    planner = migrate_planner(session.manifest, session.files, names, store=events or everything)
+    names = scope_schemas(manifest, schemas, kinds)
+    planner = migrate_planner(manifest, files, names, store=events or everything)
     return carry_out(session, planner, dry_run=dry_run)

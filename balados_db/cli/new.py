@@ -8,7 +8,7 @@ import click
 
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
-from balados_db.errors import FileExists, UnknownSchema, UsageError
+from balados_db.errors import FileExists, UsageError
 from balados_db.report import Report
 
 
@@ -17,9 +17,7 @@ from balados_db.report import Report
 @click.option("--schema", required=True, metavar="S", help="The schema that it is for.")
 def new(session: Session, name: str, schema: str) -> Report:
     """Number it after the last one, and make it depend on that one."""
-    declared = session.manifest.schema(schema)
-    if declared is None:
-        raise UnknownSchema(file=str(session.manifest.file), name=schema)
+    declared = session.declared(schema)
     if declared.migrations is None:
         raise UsageError(problem=f"schema {schema!r} has no `migrations` in the manifest")
     declared.migrations.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -26,7 +27,26 @@ class CommonOptions:
     progress: str | None = None
 
 
-_SECONDS = click.FloatRange(min=0)
+MOST_SECONDS = 2_000_000  # PostgreSQL counts milliseconds in 31 bits
+
+
+class Seconds(click.ParamType):
+    """A time that a clock can count: neither below zero, nor endless, nor `nan`."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """A number, or click's own error."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not 0 <= seconds <= MOST_SECONDS:
+            self.fail(f"{value!r} is not a number of seconds from 0 to {MOST_SECONDS:,}", param, ctx)
+        return seconds
+
+
+SECONDS = Seconds()
 
 
 def common_options() -> list[click.Option]:
@@ -38,10 +58,10 @@ def common_options() -> list[click.Option]:
         click.Option(["--quiet", "-q"], is_flag=True, default=None, help="Say nothing but the answer and errors."),
         click.Option(["--no-color"], is_flag=True, default=None, help="No colours."),
         click.Option(
-            ["--lock-timeout"], type=_SECONDS, metavar="SECONDS", help="Wait for locks, in all [default: 10]."
+            ["--lock-timeout"], type=SECONDS, metavar="SECONDS", help="Wait for locks, in all [default: 10]."
         ),
-        click.Option(["--timeout"], type=_SECONDS, metavar="SECONDS", help="End the whole run after this long."),
-        click.Option(["--wait"], type=_SECONDS, metavar="SECONDS", help="Wait for the server to accept connections."),
+        click.Option(["--timeout"], type=SECONDS, metavar="SECONDS", help="End the whole run after this long."),
+        click.Option(["--wait"], type=SECONDS, metavar="SECONDS", help="Wait for the server to accept connections."),
         click.Option(["--progress"], type=click.Choice(["json", "plain", "none"]), help="How to report each step."),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from balados_db.cli.options import command, confirm_option, dry_run_option
+from balados_db.cli.options import SECONDS, command, confirm_option, dry_run_option
 from balados_db.cli.session import Session
 from balados_db.report import Report
 
@@ -20,7 +20,7 @@ from balados_db.report import Report
 @click.option("--to", metavar="ID", help="The migration that stays the last one applied [default: one step back].")
 @click.option(
     "--projector-grace",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     default=2.0,
     metavar="SECONDS",
     help="Keep projectors out this long after the commit.",
@@ -31,11 +31,13 @@ def rollback(
     session: Session, schema: str, to: str | None, projector_grace: float, dry_run: bool, confirm: str | None
 ) -> Report:
     """Plan a rollback and carry it out."""
+    manifest, files = session.manifest, session.files
+    session.declared(schema)
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import rollback_planner
     from balados_db.planning.rollback import RollbackRequest
     from balados_db.postgres.locking import Patience
 
-    planner = rollback_planner(session.manifest, session.files, RollbackRequest(schema=schema, to=to))
+    planner = rollback_planner(manifest, files, RollbackRequest(schema=schema, to=to))
     patience = Patience(locks=session.options.lock_timeout, grace=projector_grace)
     return carry_out(session, planner, dry_run=dry_run, given=confirm, patience=patience)

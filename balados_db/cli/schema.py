@@ -6,7 +6,6 @@ import click
 
 from balados_db.cli.options import command, common_options, dry_run_option
 from balados_db.cli.session import Session
-from balados_db.errors import UnknownSchema
 from balados_db.report import Report
 
 
@@ -20,10 +19,10 @@ def schema(**_: object) -> None:
 @dry_run_option()
 def create(session: Session, name: str, dry_run: bool) -> Report:
     """Create it when it is missing."""
+    session.declared(name)
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import create_planner
 
-    _declared(session, name)
     planner = create_planner(session.manifest, session.source.database, (name,))
     return carry_out(session, planner, dry_run=dry_run)
 
@@ -33,16 +32,12 @@ def create(session: Session, name: str, dry_run: bool) -> Report:
 @dry_run_option()
 def migrate(session: Session, name: str, dry_run: bool) -> Report:
     """The same as `migrate --schema NAME`."""
+    session.declared(name)
+    manifest, files = session.manifest, session.files
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import migrate_planner
 
-    _declared(session, name)
-    return carry_out(session, migrate_planner(session.manifest, session.files, [name]), dry_run=dry_run)
-
-
-def _declared(session: Session, name: str) -> None:
-    if session.manifest.schema(name) is None:
-        raise UnknownSchema(file=str(session.manifest.file), name=name)
+    return carry_out(session, migrate_planner(manifest, files, [name]), dry_run=dry_run)
 
 
 schema.add_command(create)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from balados_db.execution.executor import Orders, Planner
-    from balados_db.model import Manifest, Migration
+    from balados_db.model import Manifest, Migration, Projector, SchemaDeclaration
     from balados_db.postgres.connection import Source
     from balados_db.postgres.locking import Patience
 
@@ -31,6 +32,26 @@ class Session:
         from balados_db.manifest import find_manifest, load_manifest
 
         return load_manifest(find_manifest(self.options.manifest))
+
+    def declared(self, schema: str) -> SchemaDeclaration:
+        """A schema of the manifest. Raises UnknownSchema, which names the nearest one."""
+        from balados_db.errors import UnknownSchema
+
+        found = self.manifest.schema(schema)
+        if found is None:
+            names = [s.name for s in self.manifest.schemas]
+            raise UnknownSchema(file=str(self.manifest.file), name=schema, hint=_nearest(schema, names))
+        return found
+
+    def projector(self, name: str) -> Projector:
+        """A projector of the manifest. Raises UnknownProjector, which names the nearest one."""
+        from balados_db.errors import UnknownProjector
+
+        found = next((p for p in self.manifest.projectors if p.name == name), None)
+        if found is None:
+            names = [p.name for p in self.manifest.projectors]
+            raise UnknownProjector(file=str(self.manifest.file), name=name, hint=_nearest(name, names))
+        return found
 
     @cached_property
     def files(self) -> dict[str, tuple[Migration, ...]]:
@@ -78,3 +99,10 @@ class Session:
     def interactive(self) -> bool:
         """Whether a person can be asked: standard input and standard error are both terminals."""
         return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _nearest(word: str, right: list[str]) -> str:
+    near = get_close_matches(word, right, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"it declares {', '.join(right)}" if right else "it declares none"

@@ -33,6 +33,7 @@ def status(session: Session, check: bool) -> Report:
         findings=found.findings if check else (),
         warnings=() if check else found.findings,
         result={"target": target(state.identity), **_result(state, found)},
+        tables=_tables(state, found),
         next=(("balados-db", "migrate"),) if any(s.pending for s in found.schemas) else (),
     )
 
@@ -56,3 +57,30 @@ def _result(state: DatabaseState, found: Status) -> dict[str, Any]:
         "connected": [asdict(s) for s in state.sessions],
         "head": state.head,
     }
+
+
+def _tables(state: DatabaseState, found: Status) -> dict[str, tuple[dict[str, Any], ...]]:
+    """The same for people: what is pending or drifted in detail is said below, as notes."""
+    from balados_db.rendering.human import count, size_of
+
+    identity = state.identity
+    assert identity is not None
+    title = f"{identity.database} on {identity.server}, PostgreSQL {identity.server_version}"
+    schemas = tuple(
+        {
+            "schema": s.schema,
+            "kind": s.kind if s.exists else f"{s.kind} (missing)",
+            "tables": s.tables,
+            "rows": count(s.rows, s.exact),
+            "size": size_of(s.bytes),
+            "applied": s.applied,
+            "pending": len(s.pending),
+            "drift": "yes" if s.drift else "no",
+        }
+        for s in found.schemas
+    )
+    projectors = tuple(
+        {"projector": p.projector, "position": p.position, "head": p.head, "lag": p.lag, "running": p.live}
+        for p in found.projectors
+    )
+    return {title: schemas, "": projectors, "connected": tuple(asdict(s) for s in state.sessions)}

@@ -13,7 +13,7 @@ import psycopg
 from balados_db.errors import BaladosDbError, ConnectionLost, ReadOnlyServer, StalePlan
 from balados_db.execution.handlers import HANDLERS, Run
 from balados_db.model import Identity, Manifest, Migration
-from balados_db.planning.plan import Phase, Plan
+from balados_db.planning.plan import Fence, Phase, Plan
 from balados_db.planning.steps import CreateDatabase
 from balados_db.postgres.connection import MAINTENANCE, local_settings, translated
 from balados_db.postgres.locking import Patience, begin_locked, fence, fence_stands, pid_of, strays
@@ -61,13 +61,11 @@ def execute(plan: Plan, orders: Orders) -> Outcome:
             plan = orders.planner(conn, ())
     if plan.is_empty:
         return Outcome(done=tuple(done))
-    fenced = plan.fence
     with orders.open() as conn:
-        if fenced is None:
-            from balados_db.planning.plan import Fence
-
-            fenced = Fence()
-        with fence(orders.open, fenced, orders.patience) as guard:
+        with fence(orders.open, plan.fence or Fence(), orders.patience) as guard:
+            if not plan.destructive:
+                # Nobody confirmed this plan: whoever held the mutex before us may have left nothing to do.
+                plan = orders.planner(conn, (pid_of(guard),))
             done += _phases(plan, orders, conn, guard)
             warnings = _afterwards(plan, orders, conn, guard)
         return Outcome(done=tuple(done), warnings=warnings)
@@ -127,7 +125,7 @@ def _atomic(phase: Phase, run: Run, orders: Orders, guard: Connection[Any], *, f
     try:
         with translated(phase.name, plan.identity):
             _begin(conn, plan, orders)
-            if first:
+            if first and plan.destructive:
                 _refuse_stale(plan, orders.planner(conn, (pid_of(guard),)))
             done = []
             for step in phase.steps:

@@ -184,20 +184,36 @@ def structure_of(run: Run, schema: str) -> str:
 
 
 def seeded_tables(run: Run, schema: str) -> tuple[str, ...]:
-    """Tables that hold rows before any projector could have written one; else what was recorded before."""
+    """Tables in which migrations left rows: only running the migrations again brings those back.
+
+    Rows that this transaction wrote count, and those of a schema that it has just made. What a file outside a
+    transaction wrote cannot be told from a projector's rows, so there every row counts.
+    """
     found = run.state().schema(schema)
-    made_now = schema in {s.schema for s in run.plan.steps if isinstance(s, steps.DropContents | steps.CreateSchema)}
-    if not made_now and found.record is not None:
-        return found.record.seeded
-    if not made_now and any(isinstance(s, steps.ApplyMigrations) and s.schema == schema for s in run.plan.steps):
-        made_now = len(found.applied) == _applied_now(run, schema)
-    if not made_now:
-        return ()
-    return tuple(r.name for r in found.tables if _has_rows(run.conn, r.table))
+    written = {r.name for r in run.conn.execute(query("select_own_inserts"), {"schema": schema})}
+    if _made_now(run, schema) or _ran_alone(run, schema):
+        return tuple(r.name for r in found.tables if r.name in written or _has_rows(run.conn, r.table))
+    before = found.record.seeded if found.record else ()
+    return tuple(r.name for r in found.tables if r.name in written or r.name in before)
 
 
-def _applied_now(run: Run, schema: str) -> int:
-    return sum(len(s.migrations) for s in run.plan.steps if isinstance(s, steps.ApplyMigrations) and s.schema == schema)
+def _made_now(run: Run, schema: str) -> bool:
+    """Whether this run made the schema's contents from nothing."""
+    if any(isinstance(s, steps.DropContents) and schema in s.schemas for s in run.plan.steps):
+        return True
+    applied = [
+        i for s in run.plan.steps if isinstance(s, steps.ApplyMigrations) and s.schema == schema for i in s.migrations
+    ]
+    return bool(applied) and len(applied) == len(run.files.get(schema, ()))
+
+
+def _ran_alone(run: Run, schema: str) -> bool:
+    return any(
+        isinstance(s, steps.ApplyMigrations) and s.schema == schema
+        for phase in run.plan.phases
+        if not phase.atomic
+        for s in phase.steps
+    )
 
 
 def _has_rows(conn: Connection[Any], table: TableName) -> bool:
@@ -301,7 +317,7 @@ def seed_event_store(step: steps.SeedEventStore, run: Run) -> None:
 @handles(steps.DropContents)
 def drop_contents(step: steps.DropContents, run: Run) -> Details:
     """The schema itself stays, and with it its owner, grants, default privileges and extensions."""
-    return {"rounds": contents.drop_contents(run.conn, step.schema, step.keep)}
+    return {"rounds": contents.drop_contents(run.conn, step.schemas, step.keep)}
 
 
 @handles(steps.GiveBack)

@@ -276,6 +276,8 @@ def _reason_to_recreate(found: SchemaState, files: tuple[Migration, ...]) -> str
         return "its structure is no longer the one that was recorded"
     if found.record.seeded:
         return f"its migrations insert rows ({listed(found.record.seeded)})"
+    if found.cannot_empty:
+        return f"this role may not truncate {listed(found.cannot_empty)}"
     return None
 
 
@@ -428,8 +430,11 @@ def _who(projector: LiveProjector) -> str:
 def _phases(state: DatabaseState, manifest: Manifest, files: Files, shape: Shape) -> tuple[Phase, ...]:
     steps: list[Step] = [] if state.own_schema else [CreateRecords()]
     steps.append(CapturePreserved(recreated=shape.recreated, emptied=_refilled(shape)))
+    # What is dropped may reference what is emptied, and what is made anew may be shown by what is refreshed.
+    steps += _dropping(state, shape)
     steps += _emptying(manifest, shape)
-    steps += _recreating(state, files, shape)
+    steps += _making(state, files, shape)
+    steps += [RefreshViews(views=tuple(view.table for view in shape.refreshed))] if shape.refreshed else []
     steps += _forgetting(state, manifest, shape)
     steps += [RecordStructure(schema=name) for name in shape.recreated]
     names = tuple(p.name for p in shape.projectors)
@@ -449,27 +454,29 @@ def _emptying(manifest: Manifest, shape: Shape) -> list[Step]:
         steps.append(EmptyTables(tables=shape.emptied_names, settings=settings))
     if shape.store and store and store.layout and store.layout.seed:
         steps.append(SeedEventStore(schema=shape.store))
-    if shape.refreshed:
-        steps.append(RefreshViews(views=tuple(view.table for view in shape.refreshed)))
     return steps
 
 
-def _recreating(state: DatabaseState, files: Files, shape: Shape) -> list[Step]:
-    """Drop first everywhere, then make anew: recreated schemas may depend on one another."""
-    there = [name for name in shape.recreated if state.schema(name).exists]
-    steps: list[Step] = [DropContents(schema=name, keep=_kept_inside(state.schema(name))) for name in there]
+def _dropping(state: DatabaseState, shape: Shape) -> list[Step]:
+    """All at once: recreated schemas may depend on one another."""
+    there = tuple(name for name in shape.recreated if state.schema(name).exists)
+    keep = tuple(table for name in there for table in _kept_inside(state.schema(name)))
+    return [DropContents(schemas=there, keep=keep)] if there else []
+
+
+def _making(state: DatabaseState, files: Files, shape: Shape) -> list[Step]:
+    steps: list[Step] = []
     for name in shape.recreated:
-        if name not in there:
-            steps.append(CreateSchema(schema=name))
+        exists = state.schema(name).exists
+        steps += [] if exists else [CreateSchema(schema=name)]
         steps.append(ApplyMigrations(schema=name, migrations=tuple(m.id for m in files.get(name, ()))))
-        if name in there:
-            steps.append(GiveBack(schema=name))
+        steps += [GiveBack(schema=name)] if exists else []
     return steps
 
 
-def _kept_inside(schema: SchemaState) -> tuple[str, ...]:
+def _kept_inside(schema: SchemaState) -> tuple[TableName, ...]:
     """Relations that stay where they are: positions, and the history of other migration tools."""
-    return tuple(r.name for r in schema.relations if r.role in (Role.CHECKPOINTS, Role.OTHER_HISTORY))
+    return tuple(r.table for r in schema.relations if r.role in (Role.CHECKPOINTS, Role.OTHER_HISTORY))
 
 
 def _forgetting(state: DatabaseState, manifest: Manifest, shape: Shape) -> list[Step]:

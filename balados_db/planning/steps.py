@@ -147,12 +147,12 @@ class RefreshViews(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class DropContents(Step):
-    """Drop what the schema contains; the schema itself, extensions and grants on it stay."""
+    """Drop what schemas contain, together; the schemas themselves, their extensions and grants on them stay."""
 
-    sentence = "drop what {schema} contains (the schema stays)"
+    sentence = "drop what {schemas} contains (the schema itself stays)"
     destroys = True
-    schema: str
-    keep: tuple[str, ...] = ()
+    schemas: tuple[str, ...]
+    keep: tuple[TableName, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -244,18 +244,22 @@ def translated(step: str, identity: Identity | None = None) -> Iterator[None]:
 
     Raises NotAllowed, LockTimeout, TooLarge, ReadOnlyServer, ConnectionLost or StepFailed.
     """
-    from psycopg import Error
+    from psycopg import Error, InterfaceError, OperationalError
 
     try:
         yield
     except BaladosDbError:
         raise
     except Error as exc:
+        if exc.sqlstate is None and not isinstance(exc, OperationalError | InterfaceError):
+            raise  # the driver's own complaint about us: a bug
         raise translation(exc, step, identity) from exc
 
 
 def translation(exc: psycopg.Error, step: str, identity: Identity | None = None) -> BaladosDbError:
     """Say in our words what the server said."""
+    from psycopg import InterfaceError, OperationalError
+
     state = exc.sqlstate or ""
     said = exc.diag.message_primary or _last_line(str(exc))
     if state == "42501":
@@ -267,7 +271,7 @@ def translation(exc: psycopg.Error, step: str, identity: Identity | None = None)
         return TooLarge(needed="more than fit", room=room, advice="twice what it is")
     if state == "25006":
         return ReadOnlyServer(problem=said)
-    if state.startswith(("08", "57P")) or not state:
+    if state.startswith(("08", "57P")) or (isinstance(exc, OperationalError | InterfaceError) and not state):
         target = identity.server if identity else "the server"
         return ConnectionLost(
             target=target, problem=said, outcome="What was not committed was rolled back by the server."

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from balados_db.errors import StepFailed
+from balados_db.model import TableName
 from balados_db.postgres.queries import query
 
 if TYPE_CHECKING:
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 # ── dropping ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def drop_contents(conn: Connection[Any], schema: str, keep: Sequence[str]) -> int:
-    """Drop everything in the schema but `keep`, extensions and their members. Returns the number of rounds.
+def drop_contents(conn: Connection[Any], schemas: Sequence[str], keep: Sequence[TableName]) -> int:
+    """Drop everything in these schemas but `keep`, extensions and their members. Returns the number of rounds.
 
     Everything is dropped with RESTRICT: what somebody made meanwhile on top of it stops us instead of falling.
     """
-    here = {"schema": schema, "keep": list(keep)}
+    here = {"schemas": list(schemas), "keep": _oids(conn, keep)}
     rounds = 0
     while contents := conn.execute(query("select_contents"), here).fetchall():
         rounds += 1
@@ -33,6 +34,11 @@ def drop_contents(conn: Connection[Any], schema: str, keep: Sequence[str]) -> in
         if not _untie(conn, here):
             raise _stuck(conn, contents)
     return rounds
+
+
+def _oids(conn: Connection[Any], tables: Sequence[TableName]) -> list[int]:
+    wanted = {"schemas": [t.schema for t in tables], "names": [t.name for t in tables]}
+    return [row.oid for row in conn.execute(query("select_tables_named"), wanted)]
 
 
 def _drop_round(conn: Connection[Any], contents: list[Any]) -> bool:

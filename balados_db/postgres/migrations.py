@@ -194,6 +194,7 @@ _ADVICE = {
     "55P04": "a new enum value cannot be used in the transaction that adds it: apply the two files one after the other",
     "53200": "raise max_locks_per_transaction and restart the server",
     "42501": "grant what is missing to this role, or run as the owner",
+    "42P07": "if something else made it, take it over first: balados-db adopt",
     "3F000": "write names with their schema, or create the schema first",
 }
 

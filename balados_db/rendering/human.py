@@ -99,7 +99,7 @@ def _will(plan: Plan, out: Console) -> None:
 def _destroys(plan: Plan, schema: str, destroyed: list[Destroyed], out: Console) -> None:
     way = next((w for w in plan.ways if w.schema == schema), None)
     verb = _VERBS[way.way if way else "empty"]
-    rows, size = _rows(destroyed), _bytes(sum(d.bytes for d in destroyed))
+    rows, size = _rows(destroyed), size_of(sum(d.bytes for d in destroyed))
     out.print(f"  - {verb} [bold]{escape(schema)}[/]: {rows}, {size} in {_tables(destroyed)}")
     if way:
         out.print(f"    [dim]because {escape(way.why)}[/]")
@@ -157,7 +157,8 @@ def count(rows: int | None, exact: bool) -> str:
     return f"{'' if exact else '~'}{rows:,} {'row' if rows == 1 else 'rows'}"
 
 
-def _bytes(size: int) -> str:
+def size_of(size: int) -> str:
+    """Bytes in words."""
     value = float(size)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1024:
@@ -204,7 +205,9 @@ def _said(plan: Plan) -> str:
 
 
 def _result_tables(report: Report) -> list[Table]:
-    """Lists of rows in a result become tables."""
+    """What the command made for people; else lists of rows in its result."""
+    if report.tables:
+        return [_table(name, rows) for name, rows in report.tables.items() if rows]
     return [
         _table(name, rows)
         for name, rows in report.result.items()
@@ -213,10 +216,11 @@ def _result_tables(report: Report) -> list[Table]:
 
 
 def _table(name: str, rows: Any) -> Table:
-    table = Table(title=name, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(title=name or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     columns = list(rows[0])
     for column in columns:
-        table.add_column(column.replace("_", " "))
+        number = isinstance(rows[0][column], int) and not isinstance(rows[0][column], bool)
+        table.add_column(column.replace("_", " "), justify="right" if number else "left")
     for row in rows:
         table.add_row(*(escape(cell(row[c])) for c in columns))
     return table
@@ -224,7 +228,7 @@ def _table(name: str, rows: Any) -> Table:
 
 def cell(value: Any) -> str:
     """One value of a table."""
-    if value is None:
+    if value is None or value == "":
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -94,3 +94,10 @@ returning id
 -- has_rows --
 -- Whether the table holds any row; used for tables that were just made.
 select exists (select from {table})
+
+-- select_own_inserts --
+-- Tables of a schema that this transaction inserted into or updated; the counts are this backend's own.
+select relname as name
+  from pg_catalog.pg_stat_xact_all_tables
+ where schemaname = %(schema)s
+   and n_tup_ins + n_tup_upd > 0

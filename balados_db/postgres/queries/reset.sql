@@ -14,7 +14,7 @@ select pg_catalog.set_config(%(name)s, %(value)s, true)
 set constraints all immediate
 
 -- select_contents --
--- What a schema contains, each with the statement that drops it. Parts of something else (partitions are not) go with their owner.
+-- What schemas contain, each with the statement that drops it. Parts of something else (partitions are not) go with their owner.
 select i.type as type,
        i.identity as identity,
        d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass as is_relation,
@@ -22,14 +22,13 @@ select i.type as type,
   from pg_catalog.pg_depend d
  cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) i
  where d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
-   and d.refobjid = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+   and d.refobjid = any (select oid from pg_catalog.pg_namespace where nspname = any (%(schemas)s))
    and d.classid <> all (array['pg_catalog.pg_extension', 'pg_catalog.pg_default_acl',
                                'pg_catalog.pg_publication_namespace']::pg_catalog.regclass[])
    and not exists (select from pg_catalog.pg_depend e where e.classid = d.classid and e.objid = d.objid and e.deptype = 'e')
    and not exists (select from pg_catalog.pg_depend p where p.classid = d.classid and p.objid = d.objid
                       and p.deptype = 'i' and (p.refclassid, p.refobjid) <> (d.classid, d.objid))
-   and not (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-            and exists (select from pg_catalog.pg_class c where c.oid = d.objid and c.relname = any (%(keep)s)))
+   and not (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = any (%(keep)s::oid[]))
    and not exists (select from pg_catalog.pg_depend o
                     where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and o.classid = d.classid and o.objid = d.objid
                       and o.refclassid = d.classid and o.deptype in ('a', 'i')
@@ -38,41 +37,41 @@ select i.type as type,
                       when 'table' then 4 when 'sequence' then 5 else 6 end, i.identity
 
 -- select_knots --
--- What ties the contents of a schema into circles: taken off one by one when nothing can be dropped any more.
+-- What ties the contents of schemas into circles: taken off one by one when nothing can be dropped any more.
 select pg_catalog.format('alter table %%s drop constraint if exists %%I restrict', k.conrelid::pg_catalog.regclass, k.conname) as statement
   from pg_catalog.pg_constraint k join pg_catalog.pg_class c on c.oid = k.conrelid
- where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
-   and k.contype in ('c', 'f', 'x') and k.coninhcount = 0 and k.conparentid = 0 and c.relname <> all (%(keep)s)
+ where c.relnamespace = any (select oid from pg_catalog.pg_namespace where nspname = any (%(schemas)s))
+   and k.contype in ('c', 'f', 'x') and k.coninhcount = 0 and k.conparentid = 0 and c.oid <> all (%(keep)s::oid[])
 union all
 select pg_catalog.format('alter domain %%s drop constraint if exists %%I restrict', k.contypid::pg_catalog.regtype, k.conname)
   from pg_catalog.pg_constraint k join pg_catalog.pg_type t on t.oid = k.contypid
- where t.typnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s) and k.contype = 'c'
+ where t.typnamespace = any (select oid from pg_catalog.pg_namespace where nspname = any (%(schemas)s)) and k.contype = 'c'
 union all
 select pg_catalog.format('alter domain %%s drop default', t.oid::pg_catalog.regtype)
   from pg_catalog.pg_type t
- where t.typnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s) and t.typtype = 'd' and t.typdefault is not null
+ where t.typnamespace = any (select oid from pg_catalog.pg_namespace where nspname = any (%(schemas)s)) and t.typtype = 'd' and t.typdefault is not null
 union all
 select pg_catalog.format('drop trigger if exists %%I on %%s restrict', t.tgname, t.tgrelid::pg_catalog.regclass)
   from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid
- where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
-   and not t.tgisinternal and t.tgparentid = 0 and c.relname <> all (%(keep)s)
+ where c.relnamespace = any (select oid from pg_catalog.pg_namespace where nspname = any (%(schemas)s))
+   and not t.tgisinternal and t.tgparentid = 0 and c.oid <> all (%(keep)s::oid[])
 union all
 select pg_catalog.format('drop policy if exists %%I on %%s', p.polname, p.polrelid::pg_catalog.regclass)
   from pg_catalog.pg_policy p join pg_catalog.pg_class c on c.oid = p.polrelid
- where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s) and c.relname <> all (%(keep)s)
+ where c.relnamespace = any (select oid from pg_catalog.pg_namespace where nspname = any (%(schemas)s)) and c.oid <> all (%(keep)s::oid[])
 union all
 select pg_catalog.format('drop rule if exists %%I on %%s restrict', r.rulename, r.ev_class::pg_catalog.regclass)
   from pg_catalog.pg_rewrite r join pg_catalog.pg_class c on c.oid = r.ev_class
- where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
-   and r.rulename <> '_RETURN' and c.relname <> all (%(keep)s)
+ where c.relnamespace = any (select oid from pg_catalog.pg_namespace where nspname = any (%(schemas)s))
+   and r.rulename <> '_RETURN' and c.oid <> all (%(keep)s::oid[])
 union all
 select pg_catalog.format('alter table %%s alter column %%I %%s', a.attrelid::pg_catalog.regclass, a.attname,
                          case when a.attgenerated = '' then 'drop default' else 'drop expression' end)
   from pg_catalog.pg_attrdef d
   join pg_catalog.pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
   join pg_catalog.pg_class c on c.oid = a.attrelid
- where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
-   and c.relkind in ('r', 'p') and a.attgenerated in ('', 's') and c.relname <> all (%(keep)s)
+ where c.relnamespace = any (select oid from pg_catalog.pg_namespace where nspname = any (%(schemas)s))
+   and c.relkind in ('r', 'p') and a.attgenerated in ('', 's') and c.oid <> all (%(keep)s::oid[])
 
 -- select_rights --
 -- Owners and grants of the relations in a schema, and of their columns, as rows: one for the owner, one for every grant.

@@ -12,9 +12,11 @@ create database {database} template template0 encoding {encoding} lc_collate {co
 drop database if exists {database} with (force)
 
 -- select_all_extensions --
+-- plpgsql lives in pg_catalog and is there already.
 select e.extname as name, n.nspname as schema
   from pg_catalog.pg_extension e
   join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+ where n.nspname !~ '^pg_'
  order by e.oid
 
 -- create_missing_schema --

@@ -1,0 +1,128 @@
+"""`docs`: the schema reference, from the manifest and the database together."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from balados_db.cli.options import command
+from balados_db.cli.session import Session
+from balados_db.errors import FileExists, UsageError
+from balados_db.report import Report, StepResult
+
+if TYPE_CHECKING:
+    from balados_db.model import Identity
+    from balados_db.reference import Reference
+
+DEFAULT = Path("docs") / "schema.md"
+NO_TABLES: dict[str, tuple[dict[str, Any], ...]] = {"": ()}  # people read the document, not the result's lists
+
+
+@command(
+    "docs",
+    """Write the schema reference: which table is safe to truncate, rebuilt from what.
+
+    On standard output, or into FILE. With --check nothing is written: exit 4 where FILE (default: docs/schema.md
+    beside the manifest) is not what would be written.""",
+)
+@click.option("--out", metavar="FILE", help="Write it into FILE.")
+@click.option("--check", is_flag=True, help="Compare with FILE instead: exit 4 and the differing lines.")
+def docs(session: Session, out: str | None, check: bool) -> Report:
+    """Read, classify, write."""
+    from balados_db.rendering.reference import render_reference
+
+    identity, reference = _read(session)
+    text = render_reference(reference)
+    result = {**_result(identity, reference), "markdown": text}
+    if check:
+        return _compared(session, Path(out) if out else session.manifest.file.parent / DEFAULT, text, result)
+    if out is None or out == "-":
+        shown = None if session.options.json else text
+        return Report(command=session.command, result=result, warnings=reference.warnings, text=shown)
+    written = _written(Path(out), text)
+    step = StepResult(id="write_reference", summary=f"write {out}")
+    return Report(
+        command=session.command,
+        done=(step,) if written else (),
+        warnings=reference.warnings,
+        result={**result, "file": out},
+        tables=NO_TABLES,
+        text=None if written or session.options.json else f"{out} is up to date.",
+    )
+
+
+def _read(session: Session) -> tuple[Identity, Reference]:
+    from balados_db.postgres.catalog import Look, looking, read_state
+    from balados_db.postgres.connection import translated
+    from balados_db.postgres.reference import read_columns, read_undeclared
+    from balados_db.reference import classify
+
+    manifest = session.manifest
+    with session.open() as conn, translated("look"), looking(conn):
+        state = read_state(Look(conn=conn, manifest=manifest))
+        columns = read_columns(conn, [schema.name for schema in manifest.schemas])
+        undeclared = read_undeclared(conn, manifest)
+    assert state.identity is not None
+    return state.identity, classify(manifest, state, columns, undeclared)
+
+
+def _result(identity: Identity, reference: Reference) -> dict[str, Any]:
+    from balados_db.cli.status import target
+
+    return {"target": target(identity), "schemas": [asdict(schema) for schema in reference.schemas]}
+
+
+def _written(file: Path, text: str) -> bool:
+    """Write the file, unless it says that already. Raises FileExists for one that something else wrote."""
+    from balados_db.rendering.reference import MARK
+
+    before = _content(file)
+    if before == text:
+        return False
+    if before is not None and MARK not in before:
+        raise FileExists(file=str(file), hint="`balados-db docs` overwrites only what it wrote: choose another name")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as exc:
+        raise UsageError(problem=f"{file} cannot be written: {exc.strerror}") from exc
+    return True
+
+
+def _content(file: Path) -> str | None:
+    """What the file says, with any kind of line ends; None where there is none."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(problem=f"{file} cannot be read: {exc}") from exc
+
+
+# ── check ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _compared(session: Session, file: Path, text: str, result: dict[str, Any]) -> Report:
+    before = _content(file)
+    findings = () if before == text else _differences(file, before, text)
+    in_words = None if findings or session.options.json else f"{file} is up to date."
+    return Report(
+        command=session.command,
+        findings=findings,
+        result={**result, "file": str(file)},
+        tables=NO_TABLES,
+        text=in_words,
+        next=(("balados-db", "docs", "--out", str(file)),) if findings else (),
+    )
+
+
+def _differences(file: Path, before: str | None, text: str) -> tuple[str, ...]:
+    if before is None:
+        return (f"{file} does not exist",)
+    lines = list(difflib.unified_diff(before.splitlines(), text.splitlines(), n=0, lineterm=""))[2:]
+    changed = [line for line in lines if not line.startswith("@@")]
+    return (f"{file} is out of date in {len(changed)} lines (- is what it says, + what is so)", *changed)

@@ -1,0 +1,138 @@
+"""`environment show` and `environment set`: the stamp that says inside the database which environment it is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from balados_db.cli.options import command, common_options, confirm_option, dry_run_option
+from balados_db.cli.session import Session
+from balados_db.cli.standalone import manifest_or_none, open_anyway
+from balados_db.errors import UsageError
+from balados_db.report import Report
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from balados_db.execution.executor import Planner
+    from balados_db.model import Manifest
+    from balados_db.planning.plan import Plan
+    from balados_db.postgres.reference import Stamp
+
+
+@click.group("environment", params=common_options(), help="The stamp inside the database.")
+def environment(**_: object) -> None:
+    """Holds the two commands."""
+
+
+# ── show ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@command("show", "Say which environment the database says it is.")
+def show(session: Session) -> Report:
+    """Read the stamp; a database without one is no error."""
+    from balados_db.cli.status import target
+    from balados_db.postgres.catalog import read_identity
+    from balados_db.postgres.connection import translated
+    from balados_db.postgres.reference import read_stamp
+
+    manifest = manifest_or_none(session)
+    with open_anyway(session, manifest) as conn, translated("read the stamp"):
+        identity, stamp = read_identity(conn), read_stamp(conn)
+    facts = _facts(stamp, manifest)
+    return Report(
+        command=session.command,
+        result={"target": target(identity), **facts},
+        text=None if session.options.json else _words(facts),
+    )
+
+
+def _facts(stamp: Stamp | None, manifest: Manifest | None) -> dict[str, Any]:
+    if stamp is None:
+        return {"environment": None, "protected": False, "stamp": None}
+    at = f"{stamp.at:%Y-%m-%dT%H:%M:%SZ}"
+    return {
+        "environment": stamp.name,
+        "protected": stamp.name in _protected(manifest),
+        "stamp": {**asdict(stamp), "at": at},
+    }
+
+
+def _protected(manifest: Manifest | None) -> tuple[str, ...]:
+    from balados_db.model import Manifest
+
+    return manifest.protected if manifest else Manifest.protected
+
+
+def _words(facts: dict[str, Any]) -> str:
+    """The first line is the name alone, for scripts that read no more."""
+    stamp = facts["stamp"]
+    if stamp is None:
+        return "not stamped\n  name it with `balados-db environment set NAME`"
+    lines = [facts["environment"], f"  stamped {stamp['at']} by {stamp['by']}"]
+    if facts["protected"]:
+        lines.append("  protected: permanent data and events cannot be reset here")
+    if not stamp["made_here"]:
+        lines.append(f"  stamped for database {stamp['database']}: this is a copy of it, or it was renamed or moved")
+    return "\n".join(lines)
+
+
+# ── set ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@command(
+    "set",
+    """Stamp the database with an environment's name.
+
+    Taking a protected name away unlocks the destruction of permanent data and events, so it needs a phrase: that
+    name.""",
+)
+@click.argument("name")
+@dry_run_option()
+@confirm_option()
+def set_(session: Session, name: str, dry_run: bool, confirm: str | None) -> Report:
+    """Write the stamp, unless it is there already and was made for this very database."""
+    from balados_db.cli.pipeline import carry_out
+
+    if not name or name != name.strip() or not name.isprintable():
+        raise UsageError(problem=f"{name!r} is no name: write one without blanks at its ends or control characters")
+    return carry_out(session, _planner(session.manifest, name), dry_run=dry_run, given=confirm)
+
+
+def _planner(manifest: Manifest, name: str) -> Planner:
+    """The plan for a stamp, with the phrase that it needs where it would take a protected name away."""
+    from balados_db.execution.planners import environment_planner
+    from balados_db.postgres.reference import read_stamp
+
+    stamping = environment_planner(manifest, name)
+
+    def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
+        planned, stamp = stamping(conn, ours), read_stamp(conn)
+        if stamp is None:
+            return planned
+        if stamp.name == name:
+            return planned if stamp.made_here else _stamped_again(planned, name)
+        return _guarded(planned, stamp.name) if stamp.name in manifest.protected else planned
+
+    return plan
+
+
+def _stamped_again(plan: Plan, name: str) -> Plan:
+    """A copy that is given the name on purpose: from now on it is its own."""
+    from balados_db.planning.plan import one_phase
+    from balados_db.planning.steps import StampEnvironment
+
+    return replace(plan, phases=one_phase("stamp", [StampEnvironment(environment=name)]))
+
+
+def _guarded(plan: Plan, protected: str) -> Plan:
+    from balados_db.planning.plan import Danger
+
+    unlocked = f"{protected} is protected: without that name permanent data and events can be reset here"
+    return replace(plan, phrase=protected, danger=Danger.DANGER, warnings=(*plan.warnings, unlocked))
+
+
+environment.add_command(show)
+environment.add_command(set_)

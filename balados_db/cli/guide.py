@@ -1,0 +1,49 @@
+"""`guide`: the decision tree, as questions on a terminal, else as text. It never needs a database."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+from balados_db.cli.options import command
+from balados_db.cli.session import Session
+from balados_db.cli.standalone import manifest_or_none
+from balados_db.decision_tree import Advice, Question, decision_tree
+from balados_db.rendering.tree import render_advice, render_tree
+from balados_db.report import Report
+
+
+@command("guide", "Which command do I need? Which schema does my new table belong in?")
+def guide(session: Session) -> Report:
+    """Ask on a terminal; everywhere else, and where the input ends, show the whole tree."""
+    tree = decision_tree(manifest_or_none(session))
+    if session.options.json:
+        return Report(command=session.command, result={"tree": asdict(tree)})
+    advice = walk(tree) if session.interactive else None
+    return Report(command=session.command, text=render_advice(advice) if advice else render_tree(tree))
+
+
+def walk(at: Question | Advice) -> Advice | None:
+    """Follow the answers to the end; None when the input ends first. Ctrl-C passes as KeyboardInterrupt."""
+    while isinstance(at, Question):
+        chosen = choose(at)
+        if chosen is None:
+            return None
+        at = at.choices[chosen].then
+    return at
+
+
+def choose(question: Question) -> int | None:
+    """Ask one question on standard error; returns the answer's index, None when the input ends."""
+    import questionary
+    from prompt_toolkit.output import create_output
+
+    choices = [questionary.Choice(choice.label, value=n) for n, choice in enumerate(question.choices)]
+    prompt = questionary.select(
+        question.asks, choices=choices, use_shortcuts=True, qmark="?", output=create_output(stdout=sys.stderr)
+    )
+    try:
+        # unsafe: questionary's own handling would turn Ctrl-C into an empty answer.
+        return int(prompt.unsafe_ask())
+    except EOFError:
+        return None

@@ -1,0 +1,55 @@
+"""`history`: every destructive run, from inside the database that it was done to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from balados_db.cli.options import command
+from balados_db.cli.session import Session
+from balados_db.cli.standalone import manifest_or_none, open_anyway
+from balados_db.report import Report
+
+if TYPE_CHECKING:
+    from balados_db.postgres.reference import Receipt
+
+
+@command("history", "Every destructive run, from inside the database, the newest first.")
+def history(session: Session) -> Report:
+    """Read the receipts. A database that has none is no error."""
+    from balados_db.cli.status import target
+    from balados_db.postgres.catalog import read_identity
+    from balados_db.postgres.connection import translated
+    from balados_db.postgres.reference import read_receipts
+
+    with open_anyway(session, manifest_or_none(session)) as conn, translated("read the history"):
+        identity, receipts = read_identity(conn), read_receipts(conn)
+    nothing = None if receipts or session.options.json else f"Nothing is recorded in {identity.database}."
+    return Report(
+        command=session.command,
+        result={"target": target(identity), "runs": [_facts(receipt) for receipt in receipts]},
+        tables={f"{identity.database} on {identity.server}": tuple(_row(receipt) for receipt in receipts)},
+        text=nothing,
+    )
+
+
+def _facts(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "id": receipt.id,
+        "when": f"{receipt.at:%Y-%m-%dT%H:%M:%SZ}",
+        "command": receipt.command,
+        "scope": receipt.scope,
+        "role": receipt.role,
+        "client": receipt.client,
+        "digest": receipt.digest,
+        "tables": receipt.tables,
+        "rows": receipt.rows,
+        "exact": receipt.exact,
+    }
+
+
+def _row(receipt: Receipt) -> dict[str, Any]:
+    """For people the digest's beginning tells runs apart, as a commit's does."""
+    from balados_db.rendering.human import count
+
+    shown = {k: v for k, v in _facts(receipt).items() if k not in ("tables", "rows", "exact")}
+    return {**shown, "digest": receipt.digest.rpartition(":")[2][:12], "destroyed": count(receipt.rows, receipt.exact)}

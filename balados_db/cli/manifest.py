@@ -1,0 +1,145 @@
+"""`manifest check`, `manifest schema`, `manifest init`: the file that says what each schema is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from balados_db.cli.options import command, common_options
+from balados_db.cli.session import Session
+from balados_db.errors import FileExists, UsageError
+from balados_db.report import Report, StepResult
+
+if TYPE_CHECKING:
+    from balados_db.model import Manifest
+
+
+@click.group("manifest", params=common_options(), help="Check a manifest, write one, print its schema.")
+def manifest(**_: object) -> None:
+    """Holds the three commands."""
+
+
+# ── check ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@command(
+    "check",
+    """Check the manifest, its migrations and its install SQL, without a database.
+
+    What would stop every command is an error (exit 2); what nobody can have meant is a finding (exit 4).""",
+)
+def check(session: Session) -> Report:
+    """Read every file that the manifest names."""
+    from balados_db.manifest_check import findings, notes, refuse_missing_install
+
+    written, files = session.manifest, session.files
+    refuse_missing_install(written)
+    counts = {schema: len(migrations) for schema, migrations in files.items()}
+    schemas = tuple(_schema(s, counts.get(s.name)) for s in written.schemas)
+    projectors: tuple[dict[str, Any], ...] = tuple(
+        {"projector": p.name, "tables": [str(t) for t in p.tables], "events": list(p.events)}
+        for p in written.projectors
+    )
+    return Report(
+        command=session.command,
+        findings=findings(written, files),
+        warnings=notes(written),
+        result={
+            "manifest": str(written.file),
+            "schemas": schemas,
+            "projectors": projectors,
+            "subscriptions": dict(written.subscriptions),
+            "checkpoints": [str(c.table) for c in written.checkpoints],
+            "protected": list(written.protected),
+        },
+        tables={_title(written): schemas, "": tuple({**p, "events": len(p["events"])} for p in projectors)},
+    )
+
+
+def _schema(schema: Any, migrations: int | None) -> dict[str, Any]:
+    return {"schema": schema.name, "kind": schema.kind.value, "migrations": migrations, "holds": schema.holds}
+
+
+def _title(written: Manifest) -> str:
+    kinds = Counter(schema.kind.value.replace("_", " ") for schema in written.schemas)
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items()) or "no schemas"
+    return f"{written.file}: {counted}, {len(written.projectors)} projectors"
+
+
+# ── schema ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@command("schema", "Print the manifest's JSON Schema, for editors.")
+def schema(session: Session) -> Report:
+    """Needs neither a manifest nor a database."""
+    import json
+
+    from balados_db.manifest import json_schema
+
+    found = json_schema()
+    text = None if session.options.json else json.dumps(found, indent=2, ensure_ascii=False)
+    return Report(command=session.command, result={"json_schema": found}, text=text)
+
+
+# ── init ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@command(
+    "init",
+    """Write a manifest for an existing database.
+
+    Every guess is on the safe side and says so in a comment: what is not proved to be an event store is called
+    permanent. A file that exists is never overwritten.""",
+)
+@click.option("--out", metavar="FILE", help="Where to write it; - for standard output [default: balados-db.toml].")
+def init(session: Session, out: str | None) -> Report:
+    """Look at the database, and propose."""
+    from balados_db.manifest import FILE_NAME
+
+    file = None if out == "-" else Path(out or session.options.manifest or FILE_NAME)
+    if file is not None and file.exists():
+        raise FileExists(file=str(file))
+    proposal = _proposal(session)
+    if file is None:
+        return Report(command=session.command, result={"manifest": proposal}, text=_unless_json(session, proposal))
+    _write_new(file, proposal)
+    return Report(
+        command=session.command,
+        done=(StepResult(id="write_manifest", summary=f"write {file}"),),
+        result={"file": str(file), "manifest": proposal},
+        next=(("balados-db", "manifest", "check"),),
+    )
+
+
+def _proposal(session: Session) -> str:
+    from balados_db.cli.standalone import open_anyway
+    from balados_db.manifest_proposal import known_stores, propose
+    from balados_db.postgres.catalog import read_identity
+    from balados_db.postgres.connection import translated
+    from balados_db.postgres.reference import read_existing
+
+    stores = known_stores()
+    with open_anyway(session, None) as conn, translated("look at the database"):
+        return propose(read_existing(conn, stores, read_identity(conn).environment), stores)
+
+
+def _write_new(file: Path, text: str) -> None:
+    try:
+        with file.open("x", encoding="utf-8") as written:
+            written.write(text)
+    except FileExistsError as exc:
+        raise FileExists(file=str(file)) from exc
+    except OSError as exc:
+        raise UsageError(problem=f"{file} cannot be written: {exc.strerror}") from exc
+
+
+def _unless_json(session: Session, text: str) -> str | None:
+    return None if session.options.json else text
+
+
+manifest.add_command(check)
+manifest.add_command(schema)
+manifest.add_command(init)

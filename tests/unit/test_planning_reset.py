@@ -1,0 +1,497 @@
+"""A reset's plan: for every database and request either exactly these steps, or a refusal that says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from builders import (
+    BOARD,
+    FILES,
+    LAYOUT,
+    LOG,
+    MANIFEST,
+    MEMBERS,
+    READING,
+    STATS,
+    SUBSCRIPTIONS,
+    VERSIONS,
+    Change,
+    also,
+    declaring,
+    drifted,
+    emptied,
+    forgotten,
+    in_database,
+    in_identity,
+    in_schema,
+    live,
+    migration,
+    outsider,
+    projecting,
+    relation,
+    seeded,
+    session,
+    step_ids,
+    table,
+    unrecorded,
+    with_relations,
+    without_relation,
+)
+from reset_rows import ALL, EVENTS, HAS_PLACES, HISTORY, ROWS, SAFE, STATS_ALONE, SYSTEM, Row, asked
+
+from balados_db import errors
+from balados_db.model import CheckpointState, Manifest, Projector, RelationKind, Scope
+from balados_db.planning.plan import Danger
+from balados_db.planning.reset import Obstacles, ResetRequest
+
+# ── the plans ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_a_reset_is_planned_as(row: Row) -> None:
+    """Every request has exactly its steps, empties exactly its tables, forgets exactly its projectors."""
+    plan = row.plan()
+
+    assert step_ids(plan) == tuple(row.steps.split())
+    assert emptied(plan) == set(row.emptied.split())
+    assert forgotten(plan) == set(row.forgets.split())
+
+
+# ── the refusals ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal(Row):
+    """A row that ends in an error, and a word of its message."""
+
+    error: type[errors.BaladosDbError]
+    says: str = ""
+
+
+NO_TRANSACTION = {**FILES, STATS: (FILES[STATS][0], migration("0002_stats", transactional=False))}
+PRODUCTION = also(in_identity(environment="production"))
+STRANGER = CheckpointState(table=VERSIONS, projector="Stranger", position=3)
+NEVER_PROJECTOR = replace(MANIFEST, subscriptions={"Counter": "never"})
+PARTIAL_STORE = also(in_database(event_store=False, event_store_tables=("streams",)))
+NO_MIGRATIONS = declaring(STATS, migrations=None)
+MANY = also(with_relations(*(relation(f"stats.t{n}", indexes=5) for n in range(900))))
+
+
+def refused(id_: str, error: type[errors.BaladosDbError], request: ResetRequest = SAFE, **facts: Any) -> Refusal:
+    return Refusal(id=id_, error=error, request=request, **facts)
+
+
+def narrowed(**facts: Any) -> ResetRequest:
+    return asked(Scope.PROJECTIONS, **facts)
+
+
+def odd(name: str) -> Manifest:
+    """A projector that claims a table which is not its own."""
+    return projecting(Projector(name="Odd", tables=(table("stats.counters"), table(name)), events=()))
+
+
+ODD = narrowed(projector="Odd")
+REFUSALS = (
+    # ── what cannot be asked ──
+    refused("a schema that is not declared", errors.UnknownSchema, narrowed(schema="statz"), says="statz"),
+    refused("a projector that is not declared", errors.UnknownProjector, narrowed(projector="Count"), says="Count"),
+    refused("a permanent schema as a projection", errors.UsageError, narrowed(schema=MEMBERS), says="--system"),
+    refused("a projection as permanent", errors.UsageError, asked(Scope.SYSTEM, schema=STATS), says="--projections"),
+    refused("the event store as a projection", errors.UsageError, narrowed(schema=LOG), says="--events"),
+    refused("--projector with --system", errors.UsageError, asked(Scope.SYSTEM, projector="Counter")),
+    refused("--projector with --all", errors.UsageError, asked(Scope.ALL, projector="Counter")),
+    refused("--projector with --schema", errors.UsageError, narrowed(projector="Counter", schema=STATS)),
+    refused("--projector --recreate", errors.UsageError, narrowed(projector="Counter", way="recreate")),
+    # ── projectors across the border ──
+    refused(
+        "a projector of the schema also fills another",
+        errors.ProjectorAcrossScope,
+        narrowed(schema=BOARD),
+        says="reading.privacy",
+    ),
+    refused(
+        "a projector of another schema fills a table of this one",
+        errors.ProjectorAcrossScope,
+        narrowed(schema=READING),
+        says="board.feed",
+    ),
+    refused(
+        "another projector shares a table of this one",
+        errors.ProjectorAcrossScope,
+        narrowed(projector="Counter"),
+        manifest=projecting(Projector(name="Alias", tables=(table("stats.counters"), table("board.feed")))),
+        says="board.feed",
+    ),
+    refused(
+        "a projector's table does not exist",
+        errors.ProjectorTablesMissing,
+        narrowed(projector="Loans"),
+        state=also(without_relation("reading.fines")),
+        says="reading.fines",
+    ),
+    refused(
+        "a projector without tables",
+        errors.ProjectorTablesMissing,
+        narrowed(projector="Bare"),
+        manifest=projecting(Projector(name="Bare")),
+        says="none are declared",
+    ),
+    refused(
+        "--with-dependents: a table elsewhere does not exist",
+        errors.ProjectorTablesMissing,
+        narrowed(schema=BOARD, with_dependents=True),
+        state=also(without_relation("reading.privacy")),
+        says="reading.privacy",
+    ),
+    *(
+        refused(f"--projector with {what} among its tables", errors.ProjectorTablesMissing, ODD, **f)
+        for what, f in {
+            "a checkpoint table": {"manifest": odd("stats.places"), "state": HAS_PLACES},
+            "another tool's history": {
+                "manifest": odd("stats.schema_migrations"),
+                "state": also(with_relations(HISTORY)),
+            },
+            "yoyo's own history": {"manifest": odd("stats._yoyo_migration")},
+            "a view": {
+                "manifest": odd("stats.v"),
+                "state": also(with_relations(relation("stats.v", kind=RelationKind.VIEW))),
+            },
+        }.items()
+    ),
+    # ── ways that are closed ──
+    refused(
+        "--with-dependents: a table elsewhere in which migrations leave rows",
+        errors.EmptyImpossible,
+        narrowed(schema=BOARD, with_dependents=True),
+        state=also(seeded(READING, "privacy")),
+        says=READING,
+    ),
+    *(
+        refused(f"one projector of a schema where {why}", errors.EmptyImpossible, narrowed(projector="Counter"), **f)
+        for why, f in {
+            "nothing is recorded": {"state": also(in_schema(STATS, **unrecorded))},
+            "the structure drifted": {"state": also(in_schema(STATS, **drifted))},
+            "migrations insert rows": {"state": also(seeded(STATS, "counters"))},
+            "another schema must be made anew": {"leaning": STATS},
+        }.items()
+    ),
+    refused(
+        "--empty without the right to truncate",
+        errors.EmptyImpossible,
+        narrowed(way="empty"),
+        state=also(in_schema(STATS, cannot_empty=("counters",))),
+        says="counters",
+    ),
+    refused(
+        "--recreate with a migration that cannot be in a transaction",
+        errors.RecreateImpossible,
+        narrowed(way="recreate"),
+        files=NO_TRANSACTION,
+        says="0002_stats",
+    ),
+    refused(
+        "drift, and a migration that cannot be in a transaction",
+        errors.RecreateImpossible,
+        STATS_ALONE,
+        state=also(in_schema(STATS, **drifted)),
+        files=NO_TRANSACTION,
+        says="0002_stats",
+    ),
+    refused(
+        "nothing recorded, and no migrations to make it anew",
+        errors.RecreateImpossible,
+        manifest=NO_MIGRATIONS,
+        state=also(in_schema(STATS, **unrecorded)),
+        files={k: v for k, v in FILES.items() if k != STATS},
+        says="names no migrations",
+    ),
+    refused(
+        "tables there, but the directory is empty",
+        errors.RecreateImpossible,
+        files={**FILES, STATS: ()},
+        says="directory is empty",
+    ),
+    refused(
+        "objects that nobody knows how to drop",
+        errors.Undroppable,
+        narrowed(way="recreate"),
+        state=also(in_schema(STATS, undroppable=("access method x",))),
+        says="access method x",
+    ),
+    # ── event stores ──
+    *(
+        refused(
+            f"an event store hidden in a projection, {name}",
+            errors.EventStoreInScope,
+            request,
+            state=also(in_database(store_in=(STATS,))),
+            says=STATS,
+        )
+        for name, request in {"--projections": SAFE, "--schema": STATS_ALONE, "--all": ALL}.items()
+    ),
+    refused(
+        "an event store hidden in a permanent schema",
+        errors.EventStoreInScope,
+        SYSTEM,
+        state=also(in_database(store_in=(MEMBERS,))),
+        says=MEMBERS,
+    ),
+    refused("--events where a part of the store is missing", errors.UnknownEventStore, EVENTS, state=PARTIAL_STORE),
+    refused("--all where a part of the store is missing", errors.UnknownEventStore, ALL, state=PARTIAL_STORE),
+    # ── what is protected ──
+    *(
+        refused(f"--{request.scope.value} in production", errors.EnvironmentProtected, request, state=PRODUCTION)
+        for request in (SYSTEM, EVENTS, ALL)
+    ),
+    refused(
+        "an environment that the manifest protects",
+        errors.EnvironmentProtected,
+        SYSTEM,
+        state=also(in_identity(environment="demo")),
+        manifest=replace(MANIFEST, protected=("demo",)),
+        says="demo",
+    ),
+    *(
+        refused(f"a projector that must not be replayed, {n}", errors.ReplayNever, r, manifest=NEVER_PROJECTOR)
+        for n, r in {
+            "--projections": SAFE,
+            "--schema": STATS_ALONE,
+            "--projector": narrowed(projector="Counter"),
+        }.items()
+    ),
+    *(
+        refused(
+            f"a position that nobody declares, {name}",
+            errors.UndeclaredPositions,
+            request,
+            state=also(in_database(checkpoints=(STRANGER,))),
+            says="Stranger",
+        )
+        for name, request in {"--projections": SAFE, "--schema": STATS_ALONE}.items()
+    ),
+    refused(
+        "a view outside would fall",
+        errors.DependentsOutside,
+        obstacles=Obstacles(dependents=(outsider(),)),
+        says="members.v_loans",
+    ),
+    refused(
+        "a partition on the other side",
+        errors.InheritanceAcross,
+        obstacles=Obstacles(inheritance=(outsider("members.old", "table"),)),
+        says="members.old",
+    ),
+    refused(
+        "a foreign key from outside",
+        errors.ReferencedFromOutside,
+        obstacles=Obstacles(references=(outsider("members.favourites", "table"),)),
+        says="members.favourites",
+    ),
+    refused("more locks than the server has room for", errors.TooLarge, STATS_ALONE, state=MANY),
+    # ── who is alive ──
+    *(
+        refused(
+            f"a live projector of the scope, {name}",
+            errors.ProjectorsLive,
+            request,
+            state=also(in_database(live=(live("Counter", 13),))),
+            says="Counter (process 4711, user app, club)",
+        )
+        for name, request in {
+            "--projections": SAFE,
+            "--schema": STATS_ALONE,
+            "--projector": narrowed(projector="Counter"),
+            "--events": EVENTS,
+            "--all": ALL,
+        }.items()
+    ),
+    refused(
+        "--events while a subscriber that is no projector runs",
+        errors.ProjectorsLive,
+        EVENTS,
+        state=also(in_database(live=(live("Mailer", 14),))),
+        says="Mailer",
+    ),
+)
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.id)
+def test_a_reset_is_refused_for(refusal: Refusal) -> None:
+    """What would harm or cannot be right is refused before anything is locked, and the message names the reason."""
+    with pytest.raises(errors.BaladosDbError) as caught:
+        refusal.plan()
+
+    assert type(caught.value) is refusal.error
+    assert refusal.says in caught.value.message
+
+
+def test_a_refusal_lists_every_object_that_is_in_the_way() -> None:
+    """A program finds type, identity and reason of each obstacle, beyond what one sentence can hold."""
+    many = tuple(outsider(f"members.v{n}") for n in range(9))
+    row = replace(ROWS[0], obstacles=Obstacles(dependents=many))
+
+    with pytest.raises(errors.DependentsOutside) as caught:
+        row.plan()
+
+    assert caught.value.facts["count"] == 9
+    assert "and 3 more" in caught.value.message
+    assert [o["identity"] for o in caught.value.facts["objects"]] == [o.identity for o in many]
+
+
+def test_a_projector_that_lives_does_not_hinder_a_run_that_waits_for_it() -> None:
+    """--wait-for-projectors plans all the same: the fence is what waits."""
+    row = replace(ROWS[0], state=also(in_database(live=(live("Loans"),))))
+
+    assert row.plan(ignore_live=True).steps
+
+
+def test_a_lock_room_that_is_just_enough_is_enough() -> None:
+    """TooLarge says how many locks there would be; with that much room the same plan is made."""
+    row = Row(id="many", request=STATS_ALONE, state=MANY)
+    with pytest.raises(errors.TooLarge) as caught:
+        row.plan(in_identity(lock_room=1000))
+
+    assert row.plan(in_identity(lock_room=caught.value.facts["needed"])).steps
+
+
+# ── danger ───────────────────────────────────────────────────────────────────────────────────────────────
+
+NOBODYS = relation("stats.by_hand")
+DANGERS = {
+    "projections that are all rebuilt": (SAFE, (), Danger.SAFE),
+    "a table that nobody rebuilds": (SAFE, (with_relations(NOBODYS),), Danger.CAUTION),
+    "of which nobody knows how many rows": (SAFE, (with_relations(replace(NOBODYS, rows=None)),), Danger.CAUTION),
+    "that is empty": (SAFE, (with_relations(replace(NOBODYS, rows=0)),), Danger.SAFE),
+    "that is made anew": (
+        narrowed(schema=STATS, way="recreate"),
+        (with_relations(NOBODYS),),
+        Danger.CAUTION,
+    ),
+    "that lies outside the scope": (narrowed(projector="Loans"), (with_relations(NOBODYS),), Danger.SAFE),
+    "another tool's history": (SAFE, (with_relations(HISTORY),), Danger.SAFE),
+    "permanent data": (SYSTEM, (), Danger.DANGER),
+    "one permanent schema": (asked(Scope.SYSTEM, schema=MEMBERS), (), Danger.DANGER),
+    "the events": (EVENTS, (), Danger.EXTREME),
+    "everything": (ALL, (), Danger.EXTREME),
+}
+
+
+@pytest.mark.parametrize(("request_", "changes", "danger"), DANGERS.values(), ids=DANGERS)
+def test_danger_of(request_: ResetRequest, changes: tuple[Change, ...], danger: Danger) -> None:
+    """SAFE is said only where every row that goes is rebuilt from events."""
+    assert Row(id="", request=request_).plan(*changes).danger is danger
+
+
+def test_tables_that_nobody_rebuilds_are_named() -> None:
+    """Whoever confirms a CAUTION can read which tables stay empty."""
+    plan = ROWS[0].plan(with_relations(NOBODYS))
+
+    assert any("stats.by_hand" in text for text in plan.warnings)
+    assert {d.table: d.rebuilt_by for d in plan.destroys if d.schema == STATS} == {
+        "counters": ("Counter",),
+        "by_hand": (),
+    }
+
+
+WARNINGS = {
+    "another tool's history": ("schema_migrations", narrowed(schema=STATS, way="recreate"), (with_relations(HISTORY),)),
+    "a position that is kept": (
+        "Stranger",
+        SAFE,
+        (in_database(checkpoints=(CheckpointState(table=SUBSCRIPTIONS, projector="Stranger"),)),),
+    ),
+    "a checkpoint table that is not there": ("log.subscriptions", SAFE, (in_database(checkpoint_tables=(VERSIONS,)),)),
+    "projections that outlive their events": ("every projection becomes stale", EVENTS, ()),
+}
+
+
+@pytest.mark.parametrize(("says", "request_", "changes"), WARNINGS.values(), ids=WARNINGS)
+def test_a_plan_warns_of(says: str, request_: ResetRequest, changes: tuple[Change, ...]) -> None:
+    """What a reader of the preview has to know beyond the tables is a warning of the plan."""
+    assert any(says in text for text in Row(id="", request=request_).plan(*changes).warnings)
+
+
+def test_an_optional_checkpoint_table_that_is_missing_is_no_warning() -> None:
+    """A store without projection_versions is a store like any other."""
+    assert ROWS[0].plan(in_database(checkpoint_tables=(SUBSCRIPTIONS,))).warnings == ()
+
+
+def test_triggers_and_stale_views_outside_are_said() -> None:
+    """What fires, and what goes on showing old rows, stands in the preview."""
+    plan = replace(ROWS[0], obstacles=Obstacles(triggers=("audit on stats.counters",), stale=("members.best",))).plan()
+
+    assert any("audit on stats.counters" in text for text in plan.warnings)
+    assert plan.stale == ("members.best",)
+
+
+def test_what_this_role_cannot_give_back_is_said_before_the_phrase() -> None:
+    """Owners and grants that are lost by making anew are listed in the plan; emptying loses none."""
+    change = in_schema(STATS, not_restorable=("stats.counters: owner postgres",))
+
+    assert Row(id="", request=narrowed(schema=STATS, way="recreate")).plan(change).not_restored == (
+        "stats.counters: owner postgres",
+    )
+    assert Row(id="", request=STATS_ALONE).plan(change).not_restored == ()
+
+
+# ── fence and locks ──────────────────────────────────────────────────────────────────────────────────────
+
+FENCES = {
+    "projections": (SAFE, (11, 12, 13), False),
+    "one schema": (STATS_ALONE, (13,), False),
+    "one projector": (narrowed(projector="Loans"), (11,), False),
+    "permanent data": (SYSTEM, (), False),
+    "events": (EVENTS, (11, 12, 13, 14), True),
+    "everything": (ALL, (11, 12, 13, 14), True),
+}
+
+
+@pytest.mark.parametrize(("request_", "ids", "every"), FENCES.values(), ids=FENCES)
+def test_the_fence_keeps_out(request_: ResetRequest, ids: tuple[int, ...], every: bool) -> None:
+    """The lock of every projector of the scope is taken, and of nobody else; all of them when ids start again."""
+    fence = Row(id="", request=request_).plan().fence
+
+    assert fence is not None
+    assert (fence.class_table, fence.ids, fence.every_id) == (SUBSCRIPTIONS, ids, every)
+
+
+def test_the_fence_stands_where_liveness_is_told_by_a_table_without_positions() -> None:
+    """A custom layout may tell who lives by one table and keep positions in another."""
+    row = replace(ROWS[0], manifest=replace(MANIFEST, checkpoints=MANIFEST.checkpoints[1:]))
+    fence = row.plan(in_database(checkpoint_tables=(VERSIONS,), checkpoints=())).fence
+
+    assert (fence.class_table, fence.ids) == (SUBSCRIPTIONS, (11, 12, 13))
+
+
+def test_the_fence_lingers_only_where_somebody_is_connected() -> None:
+    """Without another session nobody can have read a position meanwhile."""
+    assert ROWS[0].plan().fence.others_connected is False
+    assert ROWS[0].plan(in_database(sessions=(session(),))).fence.others_connected is True
+
+
+# ── kept ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_event_store_is_kept_with_its_rows() -> None:
+    """The preview of the safe reset says what the events are, and how many rows stay."""
+    kept = {k.schema: k for k in ROWS[0].plan().keeps}
+
+    assert set(kept) == {MEMBERS, LOG}
+    assert kept[LOG].holds == "every event"
+    assert kept[LOG].rows == 10 * (len(LAYOUT.tables) + 1)
+
+
+def test_schemas_that_the_manifest_does_not_know_are_kept() -> None:
+    """--all means every declared schema: others are listed as untouched."""
+    plan = Row(id="", request=ALL).plan(in_database(undeclared=("elsewhere",)))
+
+    assert [(k.schema, k.kind) for k in plan.keeps] == [("elsewhere", "undeclared")]
+
+
+def test_a_kept_view_is_not_counted_as_a_table() -> None:
+    """Counts are of tables that hold rows."""
+    plan = ROWS[0].plan(with_relations(relation("members.v", kind=RelationKind.VIEW)))
+
+    assert next(k.tables for k in plan.keeps if k.schema == MEMBERS) == 2
