@@ -119,7 +119,8 @@ def _reset(names: _Names) -> Question:
             Advice(
                 "balados-db reset --events",
                 "EXTREME DANGER: events are the source of truth and cannot be recovered. It keeps "
-                f"{names.of(PERMANENT, PROJECTION)}; {names.of(PROJECTION)} become stale. Almost never; never in production.",
+                f"{names.of(PERMANENT, PROJECTION)}; {names.of(PROJECTION)} become stale."
+                " Almost never; never in production.",
             ),
         ),
         (

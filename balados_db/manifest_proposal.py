@@ -99,11 +99,11 @@ def _known(layout: str, preset: Mapping[str, object]) -> KnownStore:
 
 def propose(existing: Existing, stores: tuple[KnownStore, ...]) -> str:
     """Write the manifest, as text that `load_manifest` accepts as it is."""
-    layout, store = _store(existing, stores)
-    chosen = [c for c in existing.checkpoints if c.layout == layout]
+    known, store = _store(existing, stores)
+    chosen = [c for c in existing.checkpoints if known is not None and c.layout == known.layout]
     lines = [
         *_head(existing),
-        *(line for schema in existing.schemas for line in _schema(schema, layout, store, existing)),
+        *(line for schema in existing.schemas for line in _schema(schema, known, store, existing)),
         *_elsewhere(chosen, store),
         *_projectors(chosen),
         *_subscriptions(chosen, store),
@@ -111,13 +111,14 @@ def propose(existing: Existing, stores: tuple[KnownStore, ...]) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _store(existing: Existing, stores: tuple[KnownStore, ...]) -> tuple[str | None, str | None]:
-    """The first layout that some schema proves, and that schema; else the layout to look for checkpoints by."""
+def _store(existing: Existing, stores: tuple[KnownStore, ...]) -> tuple[KnownStore | None, str | None]:
+    """The first store that some schema proves, and that schema; else the store to know checkpoint tables by."""
     for store in stores:
         for schema in existing.holding.get(store.layout, ()):
             if invalid_name(schema) is None:
-                return store.layout, schema
-    return (existing.checkpoints[0].layout if existing.checkpoints else None), None
+                return store, schema
+    layouts = [checkpoints.layout for checkpoints in existing.checkpoints]
+    return next((store for store in stores if store.layout in layouts), None), None
 
 
 def _head(existing: Existing) -> Iterator[str]:
@@ -132,17 +133,17 @@ def _head(existing: Existing) -> Iterator[str]:
     yield ""
 
 
-def _schema(schema: ExistingSchema, layout: str | None, store: str | None, existing: Existing) -> Iterator[str]:
+def _schema(schema: ExistingSchema, known: KnownStore | None, store: str | None, existing: Existing) -> Iterator[str]:
     left_out = _left_out(schema)
     if left_out:
         yield f"# Schema {quoted(schema.name)} is left out, so no command touches it: {left_out}."
         yield ""
         return
     yield f"[schemas.{key(schema.name)}]"
-    if schema.name == store:
-        yield f'kind = "event_store"  # it holds every table that proves this layout: {_listed(schema.tables)}'
-        yield f"layout = {quoted(layout or '')}"
-        yield "# `install` is left out: the library that made this store keeps it up to date"
+    if known is not None and schema.name == store:
+        yield f'kind = "event_store"  # every table that proves this layout is here: {_listed(known.proof)}'
+        yield f"layout = {quoted(known.layout)}"
+        yield "# `install` is left out: name a directory of SQL only if no library keeps this store up to date"
     else:
         yield 'kind = "permanent"'
         yield "# a guess on the safe side: say projection if every table can be rebuilt from events"

@@ -149,7 +149,9 @@ class Database:
                 (not schemas, list(schemas)),
             ).fetchall()
             for (table,) in tables:
-                row = conn.execute(f"select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from {table} t")
+                row = conn.execute(
+                    f"select md5(coalesce(string_agg(t::text, '|' order by t::text), '')) from {table} t"
+                )
                 found[f"rows {table}"] = row.fetchone()[0]  # type: ignore[index]
         return {key: str(fact) for key, fact in found.items()}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from balados_db.errors import NotConfirmed
@@ -31,9 +32,19 @@ def ask(question: str) -> str | None:
     import questionary
     from prompt_toolkit.output import create_output
 
+    _forget_what_was_typed_ahead()
     prompt = questionary.text(question, qmark="?", output=create_output(stdout=sys.stderr))
     try:
         # unsafe: questionary's own handling would turn Ctrl-C into an empty answer.
         return str(prompt.unsafe_ask())
     except EOFError:
         return None
+
+
+def _forget_what_was_typed_ahead() -> None:
+    """Only an answer to the question counts: lines pasted along with the command were never a decision about it."""
+    with contextlib.suppress(ImportError):
+        import termios
+
+        with contextlib.suppress(termios.error):
+            termios.tcflush(sys.stdin, termios.TCIFLUSH)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict
+from typing import Any
 
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
@@ -19,31 +21,43 @@ def guide(session: Session) -> Report:
     tree = decision_tree(manifest_or_none(session))
     if session.options.json:
         return Report(command=session.command, result={"tree": asdict(tree)})
-    advice = walk(tree) if session.interactive else None
+    # A list to move about in needs a terminal that can move its cursor.
+    asking = session.interactive and os.environ.get("TERM") != "dumb"
+    advice = walk(tree, session.options.no_color) if asking else None
     return Report(command=session.command, text=render_advice(advice) if advice else render_tree(tree))
 
 
-def walk(at: Question | Advice) -> Advice | None:
+def walk(at: Question | Advice, no_color: bool) -> Advice | None:
     """Follow the answers to the end; None when the input ends first. Ctrl-C passes as KeyboardInterrupt."""
     while isinstance(at, Question):
-        chosen = choose(at)
+        chosen = choose(at, no_color)
         if chosen is None:
             return None
         at = at.choices[chosen].then
     return at
 
 
-def choose(question: Question) -> int | None:
+def choose(question: Question, no_color: bool) -> int | None:
     """Ask one question on standard error; returns the answer's index, None when the input ends."""
     import questionary
-    from prompt_toolkit.output import create_output
+    from prompt_toolkit.output import ColorDepth, create_output
 
-    choices = [questionary.Choice(choice.label, value=n) for n, choice in enumerate(question.choices)]
     prompt = questionary.select(
-        question.asks, choices=choices, use_shortcuts=True, qmark="?", output=create_output(stdout=sys.stderr)
+        question.asks,
+        choices=[questionary.Choice(choice.label, value=n) for n, choice in enumerate(question.choices)],
+        use_shortcuts=True,
+        qmark="?",
+        output=create_output(stdout=sys.stderr),
+        color_depth=ColorDepth.DEPTH_1_BIT if no_color else None,
     )
+    end_at_control_d(prompt.application)
     try:
         # unsafe: questionary's own handling would turn Ctrl-C into an empty answer.
         return int(prompt.unsafe_ask())
     except EOFError:
         return None
+
+
+def end_at_control_d(application: Any) -> None:
+    """Let Ctrl-D end the input: a list of choices knows no line that it could end by itself."""
+    application.key_bindings.add("c-d", eager=True)(lambda event: event.app.exit(exception=EOFError))

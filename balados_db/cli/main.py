@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from types import FrameType
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import click
 
 from balados_db import __version__
-from balados_db.cli.options import common_options
+from balados_db.cli.options import common_options, seconds
 from balados_db.errors import BaladosDbError, Interrupted, RefusingName, RunTimeout, Terminated, UsageError
 from balados_db.exits import ExitStatus
 from balados_db.report import Report
@@ -39,6 +40,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "server": ("server", "An embedded PostgreSQL for development."),
     "manifest": ("manifest", "Check a manifest, write one, print its schema."),
 }
+
+# Those of them that hold commands of their own.
+GROUPS = frozenset({"schema", "environment", "server", "manifest"})
 
 # Words that people type out of habit and that would be dangerous here.
 REFUSED: dict[str, str] = {
@@ -68,6 +72,16 @@ class LazyGroup(click.Group):
         found: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return found
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the nearest command for one that is not there."""
+        near = get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and near:
+            problem = f"there is no command {args[0]!r}"
+            raise UsageError(problem=problem, hint=f"did you mean `balados-db {near[0]}`?")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table, without importing anything."""
         with formatter.section("Commands"):
@@ -93,11 +107,25 @@ class _Stopped(KeyboardInterrupt):
 
 def main(argv: list[str] | None = None) -> None:
     """Run and exit; never a traceback for something that a user can cause."""
-    arguments = sys.argv[1:] if argv is None else argv
-    status = run(arguments)
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.flush()
+    _open_closed_streams()
+    status = run(sys.argv[1:] if argv is None else argv)
+    _flush()
     sys.exit(int(status))
+
+
+def _open_closed_streams() -> None:
+    """A stream that the caller closed (`>&-`) swallows everything; its number must not become a connection's."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
+def _flush() -> None:
+    """Hand over what is buffered; when nobody reads it any more, let go of it before the interpreter tries again."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def run(arguments: list[str]) -> ExitStatus:
@@ -106,13 +134,16 @@ def run(arguments: list[str]) -> ExitStatus:
         _watch(arguments)
         result = cli.main(arguments, prog_name="balados-db", standalone_mode=False)
         return result.exit_status if isinstance(result, Report) else ExitStatus.OK
-    except BrokenPipeError:
-        # Whoever read us went away: not an error of ours, and nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitStatus.OK
+    except SystemExit as exc:
+        # How click leaves when whoever read the conversation went away in the middle: what follows did not run.
+        if isinstance(exc.__context__, BrokenPipeError):
+            return ExitStatus.FAILED
+        raise
     except BaladosDbError as exc:
         return _told(exc, arguments)
     except click.exceptions.NoArgsIsHelpError as exc:
+        if "--json" in arguments:
+            return _told(UsageError(problem="Missing command.", hint=_help_for(exc)), arguments)
         click.echo(exc.format_message(), err=True)
         return ExitStatus.USAGE
     except click.ClickException as exc:
@@ -138,17 +169,22 @@ def _help_for(exc: click.ClickException) -> str:
 
 def _told(error: BaladosDbError, arguments: list[str]) -> ExitStatus:
     """Tell an error once: as JSON on standard output, or in words on standard error."""
+    with contextlib.suppress(BrokenPipeError):
+        _tell(error, arguments)
+    return error.exit_status
+
+
+def _tell(error: BaladosDbError, arguments: list[str]) -> None:
     if "--json" in arguments:
         from balados_db.rendering.envelope import failure
 
         sys.stdout.write(failure(error, _name(arguments)) + "\n")
-    else:
-        click.secho(f"error[{error.code}]: {error.message}", fg="red", err=True, color=_color(arguments))
-        for line in _listed(error):
-            click.echo(f"  - {line}", err=True)
-        if error.hint:
-            click.echo(f"  → {error.hint}", err=True)
-    return error.exit_status
+        return
+    click.secho(f"error[{error.code}]: {error.message}", fg="red", err=True, color=_color(arguments))
+    for line in _listed(error):
+        click.echo(f"  - {line}", err=True)
+    if error.hint:
+        click.echo(f"  → {error.hint}", err=True)
 
 
 def _listed(error: BaladosDbError) -> list[str]:
@@ -170,7 +206,13 @@ def _color(arguments: list[str]) -> bool | None:
 
 
 def _name(arguments: list[str]) -> str:
-    return next((word for word in arguments if word in COMMANDS or word in REFUSED), "")
+    """The command as it is typed: the first word that is neither an option nor its value, and a group's second."""
+    valued = {name for option in common_options() if not option.is_flag for name in option.opts}
+    rest = iter(arguments)
+    words = [word for word in rest if not (word in valued and next(rest, "")) and not word.startswith("-")]
+    if not words or (words[0] not in COMMANDS and words[0] not in REFUSED):
+        return ""
+    return " ".join(words[: 2 if words[0] in GROUPS else 1])
 
 
 def _bug(exc: Exception, arguments: list[str]) -> ExitStatus:
@@ -185,10 +227,10 @@ def _bug(exc: Exception, arguments: list[str]) -> ExitStatus:
 def _watch(arguments: list[str]) -> None:
     """SIGTERM and --timeout end the run as Ctrl-C does: the transaction is rolled back."""
     signal.signal(signal.SIGTERM, _stop(Terminated(outcome="Nothing was changed, or it was rolled back.")))
-    seconds = _timeout(arguments)
-    if seconds and hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, _stop(RunTimeout(seconds=seconds)))
-        signal.setitimer(signal.ITIMER_REAL, seconds)
+    limit = _timeout(arguments)
+    if limit and hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, _stop(RunTimeout(seconds=limit)))
+        signal.setitimer(signal.ITIMER_REAL, limit)
 
 
 def _stop(error: BaladosDbError) -> Any:
@@ -200,13 +242,10 @@ def _stop(error: BaladosDbError) -> Any:
 
 def _timeout(arguments: list[str]) -> float | None:
     """Read --timeout before anything is parsed: it bounds the parsing too. A wrong value is click's to refuse."""
-    for n, word in enumerate(arguments):
-        value = word.partition("=")[2] if word.startswith("--timeout=") else None
-        if word == "--timeout" and n + 1 < len(arguments):
-            value = arguments[n + 1]
-        if value is not None:
-            try:
-                return float(value)
-            except ValueError:
-                return None
-    return None
+    found = None
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        option, _, value = word.partition("=")
+        if option == "--timeout":
+            with contextlib.suppress(click.BadParameter):
+                found = seconds(value or following)
+    return found or None

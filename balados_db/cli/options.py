@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from balados_db.errors import UsageError
 from balados_db.report import Report
 
 
@@ -30,23 +31,15 @@ class CommonOptions:
 MOST_SECONDS = 2_000_000  # PostgreSQL counts milliseconds in 31 bits
 
 
-class Seconds(click.ParamType):
-    """A time that a clock can count: neither below zero, nor endless, nor `nan`."""
-
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """A number, or click's own error."""
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = math.nan
-        if not 0 <= seconds <= MOST_SECONDS:
-            self.fail(f"{value!r} is not a number of seconds from 0 to {MOST_SECONDS:,}", param, ctx)
-        return seconds
-
-
-SECONDS = Seconds()
+def seconds(value: str | float) -> float:
+    """A time that a clock can count: neither below zero, nor endless, nor `nan`. Raises click's BadParameter."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= MOST_SECONDS:
+        raise click.BadParameter(f"{value!r} is not a number of seconds from 0 to {MOST_SECONDS:,}")
+    return number
 
 
 def common_options() -> list[click.Option]:
@@ -57,11 +50,9 @@ def common_options() -> list[click.Option]:
         click.Option(["--json"], is_flag=True, default=None, help="Print one JSON object on standard output."),
         click.Option(["--quiet", "-q"], is_flag=True, default=None, help="Say nothing but the answer and errors."),
         click.Option(["--no-color"], is_flag=True, default=None, help="No colours."),
-        click.Option(
-            ["--lock-timeout"], type=SECONDS, metavar="SECONDS", help="Wait for locks, in all [default: 10]."
-        ),
-        click.Option(["--timeout"], type=SECONDS, metavar="SECONDS", help="End the whole run after this long."),
-        click.Option(["--wait"], type=SECONDS, metavar="SECONDS", help="Wait for the server to accept connections."),
+        click.Option(["--lock-timeout"], type=seconds, metavar="SECONDS", help="Wait for locks, in all [default: 10]."),
+        click.Option(["--timeout"], type=seconds, metavar="SECONDS", help="End the whole run after this long."),
+        click.Option(["--wait"], type=seconds, metavar="SECONDS", help="Wait for the server to accept connections."),
         click.Option(["--progress"], type=click.Choice(["json", "plain", "none"]), help="How to report each step."),
     ]
 
@@ -126,4 +117,12 @@ def dry_run_option() -> Callable[[Any], Any]:
 
 def confirm_option() -> Callable[[Any], Any]:
     """`--confirm`, the same for every command that destroys."""
-    return click.option("--confirm", metavar="PHRASE", help="The plan's own phrase, exactly.")
+    help = "The plan's own phrase, exactly."
+    return click.option("--confirm", multiple=True, callback=once, metavar="PHRASE", help=help)
+
+
+def once(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """For options that are not to be repeated: of two values, click would let the last one win in silence."""
+    if len(values) > 1:
+        raise UsageError(problem=f"{param.opts[0]} is given {len(values)} times", hint="give it once")
+    return values[0] if values else None

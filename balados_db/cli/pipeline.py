@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def carry_out(
     if dry_run or plan.is_empty:
         return Report(command=session.command, plan=plan, dry_run=dry_run, warnings=plan.warnings)
     if plan.destructive:
-        show_preview(plan, session)
+        show_preview(plan, session, asking=given is None and session.interactive)
         confirm(plan, given, session.interactive)
     outcome = execute(plan, session.orders(planner, patience))
     return Report(
@@ -66,9 +67,9 @@ def _next(plan: Plan) -> tuple[tuple[str, ...], ...]:
     return (("balados-db", "status"),) if plan.command in ("reset", "rollback") else ()
 
 
-def show_preview(plan: Plan, session: Session) -> None:
-    """Say on standard error what is going to happen, before anybody is asked."""
-    if session.options.json or session.options.quiet:
+def show_preview(plan: Plan, session: Session, *, asking: bool) -> None:
+    """Say on standard error what is going to happen; nobody is asked without having been told."""
+    if not asking and (session.options.json or session.options.quiet):
         return
     from balados_db.rendering.human import console, render_plan
 
@@ -76,7 +77,12 @@ def show_preview(plan: Plan, session: Session) -> None:
 
 
 def tell(report: Report, session: Session) -> None:
-    """Print the one answer on standard output."""
+    """Print the one answer on standard output. That nobody reads it any more changes nothing about the outcome."""
+    with contextlib.suppress(BrokenPipeError):
+        _tell(report, session)
+
+
+def _tell(report: Report, session: Session) -> None:
     if session.options.json:
         from balados_db.rendering.envelope import success
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from balados_db.cli.options import SECONDS, command, confirm_option, dry_run_option
+from balados_db.cli.options import command, confirm_option, dry_run_option, once, seconds
 from balados_db.cli.session import Session
 from balados_db.errors import UsageError
 from balados_db.model import Scope
@@ -25,21 +25,23 @@ from balados_db.report import Report
 @click.option("--system", is_flag=True, help="DANGER: permanent data.")
 @click.option("--events", is_flag=True, help="EXTREME DANGER: the events themselves.")
 @click.option("--all", is_flag=True, help="EXTREME DANGER: every declared schema.")
-@click.option("--schema", multiple=True, metavar="S", help="Only this schema.")
-@click.option("--projector", multiple=True, metavar="P", help="Only this projector's tables and positions.")
+@click.option("--schema", multiple=True, callback=once, metavar="S", help="Only this schema.")
+@click.option(
+    "--projector", multiple=True, callback=once, metavar="P", help="Only this projector's tables and positions."
+)
 @click.option("--empty", is_flag=True, help="Keep the tables, remove their rows.")
 @click.option("--recreate", is_flag=True, help="Drop the contents and run the migrations again.")
 @click.option("--with-dependents", is_flag=True, help="Take along what shares a projector with the scope.")
 @click.option(
     "--wait-for-projectors",
-    type=SECONDS,
+    type=seconds,
     default=0.0,
     metavar="SECONDS",
     help="Wait for live projectors to stop.",
 )
 @click.option(
     "--projector-grace",
-    type=SECONDS,
+    type=seconds,
     default=2.0,
     metavar="SECONDS",
     help="Keep projectors out this long after the commit.",
@@ -48,8 +50,8 @@ from balados_db.report import Report
 @confirm_option()
 def reset(
     session: Session,
-    schema: tuple[str, ...],
-    projector: tuple[str, ...],
+    schema: str | None,
+    projector: str | None,
     with_dependents: bool,
     wait_for_projectors: float,
     projector_grace: float,
@@ -71,12 +73,9 @@ def reset(
     return carry_out(session, planner, dry_run=dry_run, given=confirm, patience=patience)
 
 
-def choice(
-    session: Session, said: Mapping[str, bool], schemas: tuple[str, ...], projectors: tuple[str, ...]
-) -> dict[str, Any]:
-    """What was asked for, each thing once: where two words differ, none of them wins in silence."""
+def choice(session: Session, said: Mapping[str, bool], schema: str | None, projector: str | None) -> dict[str, Any]:
+    """What was asked for; where two words exclude each other, neither wins in silence."""
     scope = _only(said, ("projections", "system", "events", "all"))
-    schema, projector = _once("--schema", schemas), _once("--projector", projectors)
     if schema is not None and scope == "all":
         raise UsageError(
             problem="--all means every schema; it cannot be narrowed with --schema",
@@ -92,14 +91,6 @@ def _only(said: Mapping[str, bool], names: tuple[str, ...]) -> str | None:
         both = " and ".join(f"--{name}" for name in found)
         raise UsageError(problem=f"{both} exclude each other", hint="give one of them")
     return found[0] if found else None
-
-
-def _once(option: str, values: tuple[str, ...]) -> str | None:
-    if len(values) > 1:
-        raise UsageError(
-            problem=f"{option} can be given once, not for {', '.join(values)}", hint="reset them one by one"
-        )
-    return values[0] if values else None
 
 
 def _scope(session: Session, scope: str | None, schema: str | None, projector: str | None) -> Scope:

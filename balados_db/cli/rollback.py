@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from balados_db.cli.options import SECONDS, command, confirm_option, dry_run_option
+from balados_db.cli.options import command, confirm_option, dry_run_option, once, seconds
 from balados_db.cli.session import Session
 from balados_db.report import Report
 
@@ -16,11 +16,11 @@ from balados_db.report import Report
     It destroys what they made, so it needs the phrase of the schema's kind. Of a projection it is a reset of that
     schema: its rows and positions go as well.""",
 )
-@click.option("--schema", required=True, metavar="S", help="The schema.")
+@click.option("--schema", required=True, multiple=True, callback=once, metavar="S", help="The schema.")
 @click.option("--to", metavar="ID", help="The migration that stays the last one applied [default: one step back].")
 @click.option(
     "--projector-grace",
-    type=SECONDS,
+    type=seconds,
     default=2.0,
     metavar="SECONDS",
     help="Keep projectors out this long after the commit.",

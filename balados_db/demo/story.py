@@ -94,7 +94,8 @@ def _prepare(stage: Stage, events: int) -> None:
     narrator.heading("Projectors at work")
     narrator.tell(
         "A projector reads the events in order and keeps its tables up to date. It remembers its place in the",
-        "database, and holds a lock there for as long as it lives. Four of the six that the manifest declares run here.",
+        "database, and holds a lock there for as long as it lives. Of the six that the manifest declares, the four",
+        "run here that these events concern.",
     )
 
 

@@ -26,10 +26,18 @@ HEADLINES = {
 }
 
 
+class _Console(Console):
+    """Leaves it to the caller what to do when nobody reads any more; rich itself would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while the BrokenPipeError is being handled."""
+        raise
+
+
 def console(file: IO[str], no_color: bool) -> Console:
     """A console that does without colours, boxes and line breaks of its own where nobody looks on."""
     terminal = file.isatty()
-    return Console(
+    return _Console(
         file=file,
         no_color=no_color or None,
         highlight=False,

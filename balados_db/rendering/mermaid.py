@@ -9,7 +9,9 @@ from balados_db.reference import Reference, SchemaReference, kind_in_words
 
 
 def render_map(reference: Reference) -> Iterator[str]:
-    """A Mermaid flowchart, which GitHub and GitLab draw."""
+    """A Mermaid flowchart, which GitHub and GitLab draw; nothing where there is nothing to draw."""
+    if not reference.schemas:
+        return
     events = tuple(dict.fromkeys(event for projector in reference.projectors for event in projector.events))
     tables = {
         TableName(schema.name, table.name): f"t{schema_number}_{number}"

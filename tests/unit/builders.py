@@ -75,7 +75,13 @@ def applied(*migrations: Migration) -> tuple[AppliedMigration, ...]:
     return tuple(AppliedMigration(id=m.id, hash=m.hash, checksum=m.checksum) for m in migrations)
 
 
+def plain_yoyo(*migrations: Migration) -> tuple[AppliedMigration, ...]:
+    """The history that plain yoyo leaves: without checksums."""
+    return tuple(AppliedMigration(id=m.id, hash=m.hash) for m in migrations)
+
+
 FILES = {name: (migration(f"0001_{name}"), migration(f"0002_{name}")) for name in PLAIN}
+PLAIN_YOYO = plain_yoyo(*FILES[STATS])
 
 
 # ── the manifest ─────────────────────────────────────────────────────────────────────────────────────────

@@ -6,11 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from builders import (
+from balados_db.model import (
+    CheckpointState,
+    CheckpointTable,
+    DatabaseState,
+    Manifest,
+    Migration,
+    Projector,
+    RelationKind,
+    Role,
+    Scope,
+)
+from balados_db.planning.plan import Plan
+from balados_db.planning.reset import Obstacles, ResetRequest, plan_reset, shape_reset
+from tests.unit.builders import (
     BOARD,
     FILES,
     MANIFEST,
     MEMBERS,
+    PLAIN_YOYO,
     PROJECTORS,
     READING,
     STATE,
@@ -35,21 +49,6 @@ from builders import (
     with_relations,
     without_relation,
 )
-
-from balados_db.model import (
-    AppliedMigration,
-    CheckpointState,
-    CheckpointTable,
-    DatabaseState,
-    Manifest,
-    Migration,
-    Projector,
-    RelationKind,
-    Role,
-    Scope,
-)
-from balados_db.planning.plan import Plan
-from balados_db.planning.reset import Obstacles, ResetRequest, plan_reset, shape_reset
 
 Files = Mapping[str, tuple[Migration, ...]]
 
@@ -109,7 +108,6 @@ HAS_PLACES = also(
     with_relations(relation("stats.places", role=Role.CHECKPOINTS)),
     in_database(checkpoint_tables=(*STATE.checkpoint_tables, PLACES.table)),
 )
-PLAIN_YOYO = tuple(AppliedMigration(id=m.id, hash=m.hash) for m in FILES[STATS])
 EDITED = {**FILES, STATS: (migration("0001_stats", "select 2;\n"), FILES[STATS][1])}
 PENDING = {**FILES, STATS: (*FILES[STATS], migration("0003_stats"))}
 

@@ -6,7 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from builders import (
+
+from balados_db import errors
+from balados_db.model import CheckpointState, Manifest, Projector, RelationKind, Scope
+from balados_db.planning.plan import Danger
+from balados_db.planning.reset import Obstacles, ResetRequest
+from tests.unit.builders import (
     BOARD,
     FILES,
     LAYOUT,
@@ -39,12 +44,7 @@ from builders import (
     with_relations,
     without_relation,
 )
-from reset_rows import ALL, EVENTS, HAS_PLACES, HISTORY, ROWS, SAFE, STATS_ALONE, SYSTEM, Row, asked
-
-from balados_db import errors
-from balados_db.model import CheckpointState, Manifest, Projector, RelationKind, Scope
-from balados_db.planning.plan import Danger
-from balados_db.planning.reset import Obstacles, ResetRequest
+from tests.unit.reset_rows import ALL, EVENTS, HAS_PLACES, HISTORY, ROWS, SAFE, STATS_ALONE, SYSTEM, Row, asked
 
 # ── the plans ────────────────────────────────────────────────────────────────────────────────────────────
 

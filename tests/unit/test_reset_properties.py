@@ -6,7 +6,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import (
+
+from balados_db.model import DatabaseState, Role, Scope
+from balados_db.planning.plan import Danger, Plan
+from balados_db.planning.steps import (
+    ApplyMigrations,
+    CreateSchema,
+    DropContents,
+    EmptyTables,
+    GiveBack,
+    RecordStructure,
+    RefreshViews,
+    SeedEventStore,
+)
+from tests.unit.builders import (
     FILES,
     STATE,
     STATS,
@@ -25,20 +38,7 @@ from builders import (
     step_ids,
     with_relations,
 )
-from reset_rows import ALL, EVENTS, ROWS, SAFE, STATS_ALONE, SYSTEM, Row, asked
-
-from balados_db.model import DatabaseState, Role, Scope
-from balados_db.planning.plan import Danger, Plan
-from balados_db.planning.steps import (
-    ApplyMigrations,
-    CreateSchema,
-    DropContents,
-    EmptyTables,
-    GiveBack,
-    RecordStructure,
-    RefreshViews,
-    SeedEventStore,
-)
+from tests.unit.reset_rows import ALL, EVENTS, ROWS, SAFE, STATS_ALONE, SYSTEM, Row, asked
 
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 

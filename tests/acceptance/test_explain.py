@@ -1,0 +1,72 @@
+"""`explain`: what a code or an exit status means, from the error classes themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from balados_db.cli.explain import codes, described_code, meanings
+from balados_db.exits import ExitStatus
+from tests.conftest import Result
+
+RunCli = Callable[..., Result]
+
+
+def test_a_code_is_explained_in_full(run_cli: RunCli) -> None:
+    """A code comes with its message, its exit status, whether to try again, and what to do."""
+    done = run_cli("explain", "lock_held")
+
+    assert done.status == 0
+    for said in ("exit 6, busy", "Another balados-db run", "try again?  yes", "wait for it to end"):
+        assert said in done.out
+
+
+def test_an_exit_status_is_explained_by_number_and_by_name(run_cli: RunCli) -> None:
+    """A number that a pipeline shows leads to its meaning and its codes; so does the status' name."""
+    done = run_cli("explain", "8")
+
+    assert "exit 8: unreachable" in done.out
+    assert "no_database" in done.out
+    assert run_cli("explain", "partial").out.startswith("exit 9: partial")
+
+
+def test_without_a_word_everything_is_listed(run_cli: RunCli) -> None:
+    """`explain` alone lists every exit status and every code."""
+    done = run_cli("explain")
+
+    assert all(f"{int(status):>3}  {status.name.lower()}: " in done.out for status in ExitStatus)
+    assert all(f" {code} " in done.out for code in codes())
+
+
+def test_an_unknown_word_gets_the_nearest_code(run_cli: RunCli) -> None:
+    """A misspelt code is a usage error that names the right one."""
+    done = run_cli("explain", "lock-holds")
+
+    assert (done.status, done.code) == (2, "usage")
+    assert "did you mean 'lock_held'?" in done.err
+
+
+def test_json_is_one_object_with_facts(run_cli: RunCli) -> None:
+    """--json gives the same facts by name."""
+    result = run_cli("explain", "replay_never", "--json").json["result"]
+
+    assert (result["exit_status"], result["name"], result["retryable"]) == (5, "protected", False)
+    assert "<name>" in result["message"]
+    assert len(run_cli("explain", "--json").json["result"]["codes"]) == len(codes())
+
+
+@pytest.mark.parametrize("status", list(ExitStatus), ids=lambda status: status.name)
+def test_every_status_has_its_words_in_the_one_table(status: ExitStatus) -> None:
+    """The comment beside each exit status is what `explain` says."""
+    assert meanings()[status.name]
+
+
+@pytest.mark.parametrize("code", list(codes()))
+def test_every_code_can_be_explained(code: str) -> None:
+    """Every error has a message, and no placeholder of it is shown raw."""
+    facts = described_code(codes()[code])
+
+    assert facts["message"]
+    assert "{" not in facts["message"]
+    assert facts["do"]
