@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from difflib import get_close_matches
+from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
@@ -67,13 +68,13 @@ class ProjectorSection(Section, frozen=True):
 class SetForget(Section, frozen=True):
     """Forget by setting columns."""
 
-    set: dict[str, str | int | None]
+    set: Annotated[dict[str, str | int | None], Meta(min_length=1)]
 
 
 class SqlForget(Section, frozen=True):
     """Forget by a statement of one's own; %(projectors)s is the array of names."""
 
-    sql: str
+    sql: Annotated[str, Meta(min_length=1)]
 
 
 class CheckpointSection(Section, frozen=True):
@@ -218,11 +219,16 @@ class _Reader:
         """Decode one table; its messages get the table's own path in front."""
         if not isinstance(value, dict):
             raise self.invalid(at, f"expected a table, got {type(value).__name__}")
-        self.known(value, (f.encode_name for f in msgspec.structs.fields(kind)), at)
+        fields = {f.encode_name: f.type for f in msgspec.structs.fields(kind)}
+        self.known(value, fields, at)
+        for name, inner in _inner_sections(fields).items():
+            if name in value:  # first by themselves: their messages then say where and what is nearest
+                decode: Callable[..., Any] = self.listed if get_origin(fields[name]) is tuple else self.section
+                decode(value[name], inner, _join(at, name))
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as exc:
-            raise self._said(exc, at) from exc
+            raise self._said(exc, fields, at) from exc
 
     def sections(self, value: Any, kind: type[S], at: str) -> dict[str, S]:
         """Decode a table of tables."""
@@ -236,16 +242,29 @@ class _Reader:
             raise self.invalid(at, f"expected [[{at}]], got {type(value).__name__}")
         return tuple(self.section(table, kind, f"{at}[{n}]") for n, table in enumerate(value))
 
-    def _said(self, exc: msgspec.ValidationError, at: str) -> ManifestInvalid:
+    def _said(self, exc: msgspec.ValidationError, fields: Mapping[str, Any], at: str) -> ManifestInvalid:
         text = str(exc)
         found = _AT.search(text)
-        key = _join(at, found["path"]) if found else at
+        path = found["path"] if found else ""
         problem = _AT.sub("", text)
         wrong = re.search(r"Invalid enum value '(.*)'", problem)
-        if wrong:
-            kinds = [kind.value for kind in SchemaKind]
-            problem = f"{wrong[1]!r} is not one of {', '.join(kinds)}{_nearest(wrong[1], kinds)}"
-        return self.invalid(key, problem)
+        if wrong and path in fields:
+            words = _words(fields[path])
+            problem = f"{wrong[1]!r} is not one of {', '.join(words)}{_nearest(wrong[1], words)}"
+        return self.invalid(_join(at, path), problem)
+
+
+def _inner_sections(fields: Mapping[str, Any]) -> dict[str, type[Section]]:
+    """The fields that are sections themselves, or arrays of them."""
+    found = {name: [a for a in get_args(type_) if isinstance(a, type)] for name, type_ in fields.items()}
+    return {name: a for name, types in found.items() for a in types if issubclass(a, Section)}
+
+
+def _words(type_: Any) -> list[str]:
+    """The words that a field understands."""
+    if isinstance(type_, type) and issubclass(type_, Enum):
+        return [member.value for member in type_]
+    return [word for a in (type_, *get_args(type_)) if get_origin(a) is Literal for word in get_args(a)]
 
 
 def _join(at: str, key: str) -> str:
@@ -260,7 +279,7 @@ def _nearest(word: str, right: Iterable[str]) -> str:
 def _decode(raw: dict[str, Any], file: Path) -> ManifestFile:
     reader = _Reader(file)
     reader.known(raw, (f.encode_name for f in msgspec.structs.fields(ManifestFile)), "")
-    if raw.get("version") != 1:
+    if raw.get("version") != 1 or isinstance(raw["version"], bool):
         raise reader.invalid("version", "this balados-db understands `version = 1`, which must be there")
     read: dict[str, tuple[Callable[..., Any], type[Section]]] = {
         "schemas": (reader.sections, SchemaSection),
@@ -285,13 +304,14 @@ def _decode(raw: dict[str, Any], file: Path) -> ManifestFile:
 
 def _resolve(written: ManifestFile, file: Path) -> Manifest:
     resolver = _Resolver(written, file)
+    checkpoints = resolver.checkpoints()
     return Manifest(
         file=file,
         url=_substitute(written.database.url),
         environment=written.database.environment,
         schemas=resolver.schemas(),
-        projectors=resolver.projectors(),
-        checkpoints=resolver.checkpoints(),
+        projectors=resolver.projectors({checkpoint.table for checkpoint in checkpoints}),
+        checkpoints=checkpoints,
         subscriptions={name: section.replay for name, section in written.subscriptions.items()},
         phrases=resolver.phrases(),
         protected=written.environments.protected,
@@ -400,18 +420,20 @@ class _Resolver(_Reader):
             raise self.invalid(at, f"{written!r} is not a schema's name, a dot and a table's name")
         return TableName(schema, name)
 
-    def projectors(self) -> tuple[Projector, ...]:
-        """The declared projectors; each table must lie in a declared projection schema."""
+    def projectors(self, positions: Set[TableName]) -> tuple[Projector, ...]:
+        """The declared projectors; each table must lie in a declared projection schema and hold no `positions`."""
         return tuple(
             Projector(
                 name=name,
-                tables=tuple(self._projected(table, f"projectors.{name}.tables") for table in section.tables),
+                tables=tuple(
+                    self._projected(table, f"projectors.{name}.tables", positions) for table in section.tables
+                ),
                 events=section.events,
             )
             for name, section in self.written.projectors.items()
         )
 
-    def _projected(self, written: str, at: str) -> TableName:
+    def _projected(self, written: str, at: str, positions: Set[TableName]) -> TableName:
         table = self.table(written, at)
         schema = self.written.schemas.get(table.schema)
         if schema is None:
@@ -419,17 +441,31 @@ class _Resolver(_Reader):
             raise self.invalid(at, f"{written!r}: schema {table.schema!r} is not declared{near}")
         if schema.kind is not SchemaKind.PROJECTION:
             raise self.invalid(at, f"{written!r}: schema {table.schema!r} is {schema.kind.value}, not projection")
+        if table in positions:
+            raise self.invalid(at, f"{written!r} is a checkpoint table: positions are forgotten, not rebuilt")
         return table
 
     def checkpoints(self) -> tuple[CheckpointTable, ...]:
         """The layout's checkpoint tables and the manifest's own; one of the manifest replaces its namesake."""
-        own = [self._checkpoint(c, f"checkpoints[{n}]") for n, c in enumerate(self.written.checkpoints)]
-        preset = self.preset.checkpoints if self.preset else ()
+        own = self._checkpoints(self.written.checkpoints, "checkpoints")
+        ours = self._checkpoints(
+            self.preset.checkpoints if self.preset else (), "event_store.checkpoints", in_store=True
+        )
         spelled = {c.table for c in own}
-        ours = [self._checkpoint(c, "event_store.checkpoints", in_store=True) for c in preset]
         return (*(c for c in ours if c.table not in spelled), *own)
 
-    def _checkpoint(self, section: CheckpointSection, at: str, in_store: bool = False) -> CheckpointTable:
+    def _checkpoints(
+        self, written: Iterable[CheckpointSection], at: str, in_store: bool = False
+    ) -> tuple[CheckpointTable, ...]:
+        found: list[CheckpointTable] = []
+        for n, section in enumerate(written):
+            checkpoint = self._checkpoint(section, f"{at}[{n}]", in_store)
+            if checkpoint.table in {c.table for c in found}:
+                raise self.invalid(f"{at}[{n}].table", f"{checkpoint.table} is declared twice")
+            found.append(checkpoint)
+        return tuple(found)
+
+    def _checkpoint(self, section: CheckpointSection, at: str, in_store: bool) -> CheckpointTable:
         table = self._in_store(section.table) if in_store else self.table(section.table, f"{at}.table")
         forget = self._forget(section.forget, f"{at}.forget")
         return CheckpointTable(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from balados_db.demo.narrator import Narrator
@@ -106,8 +105,7 @@ def _look_at_projections(stage: Stage) -> Reading:
         raise DemoFailed(problem="the projectors made no rows")
     for table, content in filled.items():
         stage.narrator.fact(f"{table}: {content.rows:,} rows")
-    if find_spec("balados_db.cli.status"):
-        stage.command("status")
+    stage.command("status")
     return reading
 
 
@@ -204,7 +202,7 @@ def _follow(stage: Stage, projectors: Projectors) -> float:
     """Wait until every projector has seen the newest event; returns how long that took, in seconds."""
     begun = time.monotonic()
     with stage.connect() as conn:
-        head, positions = read_positions(conn, stage.manifest)
+        head, _ = read_positions(conn, stage.manifest)
         with stage.narrator.following(NAMES, head) as update:
             for positions in _until_caught_up(conn, stage, projectors):
                 update(positions)

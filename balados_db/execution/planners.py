@@ -15,7 +15,7 @@ from balados_db.planning.plan import Plan, one_phase
 from balados_db.planning.reset import Obstacles, ResetRequest, Shape, plan_reset, shape_reset
 from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_rollback
 from balados_db.planning.steps import CreateRecords, StampEnvironment, Step
-from balados_db.postgres.catalog import Look, looking, read_state
+from balados_db.postgres.catalog import Look, read_state, steadily
 from balados_db.postgres.eventstore import install_files
 from balados_db.postgres.obstacles import read_obstacles
 
@@ -74,9 +74,12 @@ def reset_planner(
 
     def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
         look = Look(conn=conn, manifest=manifest, ours=ours)
-        with looking(conn):
+
+        def read() -> tuple[DatabaseState, Shape, Obstacles]:
             state = read_state(look)
-            shape, obstacles = _shaped(look, state, files, request)
+            return state, *_shaped(look, state, files, request)
+
+        state, shape, obstacles = steadily(conn, read)
         return plan_reset(
             state, manifest, files, request, shape, obstacles, ignore_live=wait_for_projectors or bool(ours)
         )
@@ -104,10 +107,13 @@ def rollback_planner(manifest: Manifest, files: Files, request: RollbackRequest)
 
     def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
         look = Look(conn=conn, manifest=manifest, ours=ours)
-        with looking(conn):
+
+        def read() -> tuple[DatabaseState, Shape, Obstacles]:
             state = read_state(look)
             shape = shape_rollback(state, manifest, files, request)
-            obstacles = read_obstacles(look, state, shape)
+            return state, shape, read_obstacles(look, state, shape)
+
+        state, shape, obstacles = steadily(conn, read)
         return plan_rollback(state, manifest, files, request, shape, obstacles, ignore_live=bool(ours))
 
     return plan

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -35,6 +36,7 @@ from balados_db.postgres.queries import query
 if TYPE_CHECKING:
     from psycopg import Connection
 
+T = TypeVar("T")
 COUNT_BOUND = 10_000  # rows that are counted exactly; more is left to the server's estimate
 COUNTED_TABLES = 200
 SMALL = 4 * 1024 * 1024  # bytes
@@ -90,6 +92,29 @@ def looking(conn: Connection[Any]) -> Iterator[None]:
             conn.rollback()
 
 
+def steadily(conn: Connection[Any], read: Callable[[], T]) -> T:
+    """Read in one transaction; read again when the catalog moved meanwhile, as its functions are not MVCC."""
+    for pause in (0.05, 0.2, 0.5):
+        try:
+            with looking(conn):
+                return read()
+        except _MOVED:
+            if conn.info.transaction_status is not TransactionStatus.IDLE:
+                raise
+            time.sleep(pause)
+    with looking(conn):
+        return read()
+
+
+_MOVED = (
+    psycopg.errors.InternalError_,  # "cache lookup failed"
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.UndefinedFunction,
+    psycopg.errors.InvalidSchemaName,
+)
+
+
 def read_identity(conn: Connection[Any]) -> Identity:
     """Ask the server which database this is."""
     row = conn.execute(query("select_identity")).fetchone()
@@ -115,8 +140,7 @@ def _own_tables(conn: Connection[Any]) -> bool:
 
 def read_state(look: Look) -> DatabaseState:
     """Read everything a planner may know, in one transaction that writes nothing."""
-    with looking(look.conn):
-        return _read_state(look)
+    return steadily(look.conn, lambda: _read_state(look))
 
 
 def _read_state(look: Look) -> DatabaseState:

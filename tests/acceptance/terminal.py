@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 
 import pexpect
-from conftest import COMMAND, EXAMPLE, Database, clean_environment
+from tests.conftest import COMMAND, EXAMPLE, Database, clean_environment
 
 PROMPT = "to confirm:"
 SETTLED = 0.2  # seconds from the prompt's words to the moment at which keys reach it

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import EXAMPLE, Database, Result
-from terminal import PROMPT, Terminal
+from tests.conftest import EXAMPLE, Database, Result
+from tests.acceptance.terminal import PROMPT, Terminal
 
 Run = Callable[..., Result]
 

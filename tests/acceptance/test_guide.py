@@ -121,7 +121,15 @@ def test_without_a_terminal_the_whole_tree_is_text(run_cli: RunCli) -> None:
     done = run_cli("guide")
 
     assert (done.status, done.err) == (0, "")
-    for command in ("up", "status", "migrate", "reset --projections", "reset --system", "reset --events", "reset --all"):
+    for command in (
+        "up",
+        "status",
+        "migrate",
+        "reset --projections",
+        "reset --system",
+        "reset --events",
+        "reset --all",
+    ):
         assert f"→ balados-db {command}\n" in done.out
     assert "Do not reset: create test data instead." in done.out
 

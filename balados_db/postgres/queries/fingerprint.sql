@@ -116,7 +116,7 @@ WITH
   SELECT 'pg_namespace', t.oid::text, 'schema '||nspname, pg_catalog.to_jsonb(t)::text FROM pg_catalog.pg_namespace t WHERE nspname !~ '^pg_(temp|toast)'
   UNION ALL
   SELECT 'pg_publication_rel', p.pubname||' '||n.nspname||'.'||c.relname, 'publication '||p.pubname||' member '||n.nspname||'.'||c.relname,
-         coalesce(pg_catalog.regexp_replace(pg_catalog.to_jsonb(r)->>'prqual',' :(location|rellockmode|stmt_len) -?[0-9]+','','g'),'')||'|'||coalesce(pg_catalog.to_jsonb(r)->>'prattrs','')
+         pg_catalog.concat_ws('|', pg_catalog.pg_get_expr(r.prqual, r.prrelid), (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attname) FROM pg_catalog.pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)))
     FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid=r.prpubid JOIN pg_catalog.pg_class c ON c.oid=r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid=c.relnamespace
   UNION ALL
   SELECT 'pg_publication_namespace', p.pubname||' '||n.nspname, 'publication '||p.pubname||' schema '||n.nspname, '' FROM pg_catalog.pg_publication_namespace r JOIN pg_catalog.pg_publication p ON p.oid=r.pnpubid JOIN pg_catalog.pg_namespace n ON n.oid=r.pnnspid
