@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from balados_db.model import Manifest, Migration
 _ROLLBACK = ".rollback.sql"
 _DIRECTIVE = re.compile(r"^\s*--\s*(?P<name>depends|transactional)\s*:\s*(?P<value>.*?)\s*$", re.IGNORECASE)
 _COMMENT = re.compile(r"^\s*(--.*)?$")
+_KEY = re.compile(r"^\s*--\s*(?P<word>\w+)\s*:")
+_DIRECTIVES = ("depends", "transactional")
 
 
 def read_all(manifest: Manifest) -> dict[str, tuple[Migration, ...]]:
@@ -66,6 +69,8 @@ def _read(path: Path) -> Migration:
         source = normalised(path.read_bytes())
     except UnicodeDecodeError as exc:
         raise MigrationInvalid(file=str(path), problem=f"is not UTF-8 (byte {exc.start})") from exc
+    except OSError as exc:
+        raise MigrationInvalid(file=str(path), problem=f"cannot be read: {exc.strerror or exc}") from exc
     depends, transactional = _sql_directives(path, source) if path.suffix == ".sql" else _py_directives(path, source)
     rollback = path.with_name(path.stem + _ROLLBACK)
     return Migration(
@@ -87,12 +92,14 @@ def _sql_directives(path: Path, source: str) -> tuple[tuple[str, ...], bool]:
     for number, line in enumerate(source.split("\n"), 1):
         head = head and bool(_COMMENT.match(line))
         match = _DIRECTIVE.match(line)
-        if not match:
-            continue
         where = f"{path}:{number}"
+        if not match:
+            if head:
+                _refuse_misspelt(line, where)
+            continue
         if not head:
             raise MigrationInvalid(file=where, problem="a directive counts only in the comment at the top of the file")
-        if match["name"] not in ("depends", "transactional"):
+        if match["name"] not in _DIRECTIVES:
             raise MigrationInvalid(
                 file=where, problem=f"write {match['name'].lower()!r} in lower case, or yoyo ignores it"
             )
@@ -101,6 +108,14 @@ def _sql_directives(path: Path, source: str) -> tuple[tuple[str, ...], bool]:
         else:
             transactional = _truth(match["value"], where)
     return tuple(depends), transactional
+
+
+def _refuse_misspelt(line: str, where: str) -> None:
+    """`-- depend: 0001` is a comment to yoyo: the file would be applied as if nothing had been said."""
+    key = _KEY.match(line)
+    near = get_close_matches(key["word"].lower(), _DIRECTIVES, n=1, cutoff=0.8) if key else []
+    if key and near:
+        raise MigrationInvalid(file=where, problem=f"{key['word']!r} is no directive; did you mean {near[0]!r}?")
 
 
 def _names(value: str, where: str) -> list[str]:
@@ -121,20 +136,32 @@ def _py_directives(path: Path, source: str) -> tuple[tuple[str, ...], bool]:
         tree = ast.parse(source, str(path))
     except SyntaxError as exc:
         raise MigrationInvalid(file=f"{path}:{exc.lineno}", problem=f"not valid Python: {exc.msg}") from exc
-    found = {}
+    depends = _literal(path, tree, "__depends__", ())
+    transactional = _literal(path, tree, "__transactional__", True)
+    names = (depends,) if isinstance(depends, str) else depends
+    if not isinstance(names, set | frozenset | tuple | list) or not all(isinstance(name, str) for name in names):
+        raise MigrationInvalid(file=str(path), problem=f"__depends__ is a set of migrations' names, not {depends!r}")
+    return tuple(sorted(names)), bool(transactional)
+
+
+def _literal(path: Path, tree: ast.Module, name: str, default: object) -> Any:
+    """The value that a module gives to a name; the file is not run, so it must be written out."""
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            found[node.targets[0].id] = node.value
-    depends: Any = _literal(found.get("__depends__"), ())
-    names = (depends,) if isinstance(depends, str) else tuple(sorted(depends))
-    return names, bool(_literal(found.get("__transactional__"), True))
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            default = _written_out(path, name, node.value)
+    return default
 
 
-def _literal(node: ast.expr | None, default: object) -> object:
+def _written_out(path: Path, name: str, value: ast.expr) -> object:
     try:
-        return default if node is None else ast.literal_eval(node)
-    except ValueError:
-        return default
+        return ast.literal_eval(value)
+    except (ValueError, TypeError) as exc:
+        raise MigrationInvalid(
+            file=f"{path}:{value.lineno}", problem=f"{name} must be written out: the file is not run to read it"
+        ) from exc
 
 
 def _ordered(found: dict[str, Migration]) -> tuple[Migration, ...]:

@@ -77,9 +77,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest command for one that is not there."""
         near = get_close_matches(args[0], COMMANDS, n=1)
-        if args[0] not in COMMANDS and near:
-            problem = f"there is no command {args[0]!r}"
-            raise UsageError(problem=problem, hint=f"did you mean `balados-db {near[0]}`?")
+        if near and self.get_command(ctx, args[0]) is None:
+            raise UsageError(problem=f"there is no command {args[0]!r}", hint=f"did you mean `balados-db {near[0]}`?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -25,10 +25,17 @@ from balados_db.report import Report
     metavar="SECONDS",
     help="Keep projectors out this long after the commit.",
 )
+@click.option("--with-dependents", is_flag=True, help="Take along what shares a projector with the schema.")
 @dry_run_option()
 @confirm_option()
 def rollback(
-    session: Session, schema: str, to: str | None, projector_grace: float, dry_run: bool, confirm: str | None
+    session: Session,
+    schema: str,
+    to: str | None,
+    projector_grace: float,
+    with_dependents: bool,
+    dry_run: bool,
+    confirm: str | None,
 ) -> Report:
     """Plan a rollback and carry it out."""
     manifest, files = session.manifest, session.files
@@ -38,6 +45,7 @@ def rollback(
     from balados_db.planning.rollback import RollbackRequest
     from balados_db.postgres.locking import Patience
 
-    planner = rollback_planner(manifest, files, RollbackRequest(schema=schema, to=to))
+    request = RollbackRequest(schema=schema, to=to, with_dependents=with_dependents)
+    planner = rollback_planner(manifest, files, request)
     patience = Patience(locks=session.options.lock_timeout, grace=projector_grace)
     return carry_out(session, planner, dry_run=dry_run, given=confirm, patience=patience)

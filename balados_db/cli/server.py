@@ -57,7 +57,7 @@ def stop(session: Session) -> Report:
     """Say whether there was anything to stop."""
     home = _home(session)
     stopped = _embedded(home).stop()
-    words = f"Stopped. Its data stays in {home}." if stopped else f"Nothing to stop: no server is running in {home}."
+    words = "Stopped. Its data stays." if stopped else f"Nothing to stop: no server is running in {home}."
     return Report(
         command=session.command,
         done=(StepResult(id="stop_server", summary=f"stop the embedded PostgreSQL in {home}"),) if stopped else (),

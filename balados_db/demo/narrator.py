@@ -43,11 +43,11 @@ class Narrator:
 
     def output(self, line: str) -> None:
         """Pass on one line of what a command says."""
-        self.out.print(Text("   │ ", style="dim") + Text.from_ansi(line))
+        self.out.print(Text.assemble(("   │ ", "dim"), Text.from_ansi(line)))
 
     def fact(self, text: str) -> None:
         """Say something that was just checked."""
-        self.out.print(Text("   ✓ ", style="green") + Text(text))
+        self.out.print(Text.assemble(("   ✓ ", "green"), text))
 
     @contextmanager
     def following(self, names: Sequence[str], total: int) -> Iterator[Update]:

@@ -43,7 +43,11 @@ class Home:
         """Make it, if need be; what is there keeps its mode."""
         if self.exists():
             return
-        self.path.mkdir(parents=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir()
+        except FileExistsError:  # two first starts at once: the other one made it
+            return
         # Root's other account has to pass through, not to look around.
         self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
 

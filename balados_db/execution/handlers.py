@@ -26,7 +26,7 @@ from balados_db.planning.plan import Plan
 from balados_db.planning.steps import Step, listed
 from balados_db.postgres import contents, eventstore, migrations, preservation
 from balados_db.postgres.catalog import Look, digest_of, read_state, read_structures, skipped
-from balados_db.postgres.queries import query
+from balados_db.postgres.queries import named, query
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -333,8 +333,8 @@ def forget_checkpoints(step: steps.ForgetCheckpoints, run: Run) -> Details:
     """DELETE unless the layout says otherwise; never NULL."""
     checkpoint = next(c for c in run.manifest.checkpoints if c.table == step.table)
     names = {
-        "table": sql.Identifier(*checkpoint.table),
-        "projector": sql.Identifier(checkpoint.projector),
+        "table": named(*checkpoint.table),
+        "projector": named(checkpoint.projector),
         "condition": eventstore.condition(checkpoint),
     }
     parameters = {"projectors": list(step.projectors)}
@@ -342,8 +342,7 @@ def forget_checkpoints(step: steps.ForgetCheckpoints, run: Run) -> Details:
         cursor = run.conn.execute(checkpoint.sql, parameters)
     elif checkpoint.set is not None:
         assignments = sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(sql.Identifier(column), sql.Literal(value))
-            for column, value in checkpoint.set.items()
+            sql.SQL("{} = {}").format(named(column), sql.Literal(value)) for column, value in checkpoint.set.items()
         )
         name = "set_every_checkpoint" if step.everybody else "set_checkpoints"
         cursor = run.conn.execute(query(name).format(**names, assignments=assignments), parameters)
@@ -382,8 +381,8 @@ def _prove_forgotten(run: Run) -> None:
             continue
         row = run.conn.execute(
             query("count_checkpoints").format(
-                table=sql.Identifier(*checkpoint.table),
-                projector=sql.Identifier(checkpoint.projector),
+                table=named(*checkpoint.table),
+                projector=named(checkpoint.projector),
                 condition=eventstore.condition(checkpoint),
             ),
             {"projectors": list(step.projectors)},

@@ -96,9 +96,9 @@ def _try_in_scratch(
 @contextmanager
 def _scratch(open_: Open, conn: Connection[Any]) -> Iterator[Connection[Any]]:
     """A database of our own on the same server; gone when the block ends."""
-    name = f"balados_db_scratch_{secrets.token_hex(6)}"
     row = conn.execute(query("select_encoding")).fetchone()
     assert row is not None
+    name = f"balados_db_scratch_{row.oid}_{secrets.token_hex(6)}"
     with open_(database=MAINTENANCE) as maintenance:
         maintenance.execute(
             query("create_scratch").format(

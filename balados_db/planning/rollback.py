@@ -31,6 +31,7 @@ class RollbackRequest:
 
     schema: str
     to: str | None = None
+    with_dependents: bool = False
 
 
 def taken_back(state: DatabaseState, files: Files, request: RollbackRequest) -> tuple[Migration, ...]:
@@ -57,7 +58,8 @@ def shape_rollback(state: DatabaseState, manifest: Manifest, files: Files, reque
     declared = manifest.schema(request.schema)
     assert declared is not None
     scope = Scope.of(declared.kind)
-    shape = shape_reset(state, manifest, files, ResetRequest(scope=scope, schema=request.schema, way="empty"))
+    reset = ResetRequest(scope=scope, schema=request.schema, way="empty", with_dependents=request.with_dependents)
+    shape = shape_reset(state, manifest, files, reset)
     if declared.kind is SchemaKind.PROJECTION:
         return replace(shape, ways=(_way(request.schema),))
     return replace(shape, emptied=(), refreshed=(), ways=(_way(request.schema),))
@@ -98,9 +100,9 @@ def _phases(plan: Plan, schema: str, migrations: tuple[str, ...]) -> tuple[Phase
         if isinstance(step, ProvePreserved):
             steps.append(RollBackMigrations(schema=schema, migrations=migrations))
             steps.append(RecordStructure(schema=schema))
-            steps.append(replace(step, emptied=()))
+            steps.append(replace(step, emptied=tuple(t for t in step.emptied if t.schema != schema)))
         elif isinstance(step, CapturePreserved):
-            steps.append(replace(step, recreated=(schema,), emptied=()))
+            steps.append(replace(step, recreated=(schema,)))
         elif not isinstance(step, (*_NOT_OURS, WriteReceipt)):
             steps.append(step)
     return one_phase("rollback", [*steps, WriteReceipt()])

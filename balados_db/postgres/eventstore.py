@@ -23,7 +23,7 @@ from balados_db.model import (
     SchemaDeclaration,
     TableName,
 )
-from balados_db.postgres.queries import query
+from balados_db.postgres.queries import named, query
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -85,7 +85,7 @@ def read_checkpoints(conn: Connection[Any], checkpoint: CheckpointTable) -> tupl
             projector=sql.Identifier(checkpoint.projector),
             position=position,
             table=sql.Identifier(*checkpoint.table),
-            condition=condition(checkpoint),
+            condition=condition(checkpoint, parameters=False),
         )
     )
     return tuple(
@@ -97,9 +97,10 @@ def _number(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.lstrip("-").isdigit() else text
 
 
-def condition(checkpoint: CheckpointTable) -> sql.Composable:
-    """The manifest's own `where`, or everything."""
-    return sql.SQL(f"({checkpoint.where})") if checkpoint.where else sql.SQL("true")
+def condition(checkpoint: CheckpointTable, *, parameters: bool = True) -> sql.Composable:
+    """The manifest's own `where`, or everything; `parameters` says whether the statement takes any."""
+    where = (checkpoint.where or "true").replace("%", "%%" if parameters else "%")
+    return sql.SQL(f"({where})")
 
 
 def read_head(conn: Connection[Any], schema: str, layout: Layout) -> int | None:
@@ -149,8 +150,8 @@ def read_live(
 
 
 def class_of(table: TableName) -> sql.Literal:
-    """A table's quoted name as a literal, to be read as regclass: its oid is the lock's class."""
-    return sql.Literal(sql.Identifier(*table).as_string(None))
+    """A table's quoted name as a literal, to be read as regclass: its oid is the lock's class. Takes parameters."""
+    return sql.Literal(named(*table).as_string(None))
 
 
 # ── install files ────────────────────────────────────────────────────────────────────────────────────────

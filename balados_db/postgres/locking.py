@@ -18,7 +18,7 @@ from balados_db.planning.plan import Fence, Locks
 from balados_db.planning.steps import listed
 from balados_db.postgres.connection import local_settings
 from balados_db.postgres.eventstore import class_of
-from balados_db.postgres.queries import query
+from balados_db.postgres.queries import named, query
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -105,7 +105,7 @@ def fence_stands(worker: Connection[Any], guard: Connection[Any]) -> bool:
 def strays(conn: Connection[Any], table: TableName, id_: str, ours: tuple[int, ...]) -> tuple[str, ...]:
     """Subscribers that live on a row which was forgotten: they read it before the reset and must be restarted."""
     rows = conn.execute(
-        query("strays").format(table=class_of(table), relation=sql.Identifier(*table), id=sql.Identifier(id_)),
+        query("strays").format(table=class_of(table), relation=named(*table), id=named(id_)),
         {"ours": list(ours)},
     )
     return tuple(f"subscription {r.id} (process {r.pid}, {r.application or 'unnamed'})" for r in rows)

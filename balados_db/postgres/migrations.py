@@ -18,7 +18,7 @@ from psycopg.rows import tuple_row
 from balados_db.errors import LockHeld, MigrationFailed, MigrationInvalid
 from balados_db.model import AppliedMigration, Migration
 from balados_db.postgres.connection import local_settings
-from balados_db.postgres.queries import query
+from balados_db.postgres.queries import named, query
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -65,13 +65,13 @@ def note_applied(conn: Connection[Any], schema: str, migrations: Sequence[Migrat
         "user": user,
         "host": host,
     }
-    conn.execute(query("insert_applied").format(history=sql.Identifier(schema, HISTORY)), values)
-    conn.execute(query("insert_log").format(log=sql.Identifier(schema, LOG)), values)
+    conn.execute(query("insert_applied").format(history=named(schema, HISTORY)), values)
+    conn.execute(query("insert_log").format(log=named(schema, LOG)), values)
 
 
 def note_taken_back(conn: Connection[Any], schema: str, migration: Migration) -> None:
     """Remove yoyo's row and log that it was rolled back."""
-    conn.execute(query("delete_applied").format(history=sql.Identifier(schema, HISTORY)), {"hash": migration.hash})
+    conn.execute(query("delete_applied").format(history=named(schema, HISTORY)), {"hash": migration.hash})
     user, host = _who()
     values = {
         "hashes": [migration.hash],
@@ -83,7 +83,7 @@ def note_taken_back(conn: Connection[Any], schema: str, migration: Migration) ->
         "user": user,
         "host": host,
     }
-    conn.execute(query("insert_log").format(log=sql.Identifier(schema, LOG)), values)
+    conn.execute(query("insert_log").format(log=named(schema, LOG)), values)
 
 
 def _who() -> tuple[str, str]:
@@ -244,15 +244,14 @@ def ensure_history(conn: Connection[Any], schema: str) -> None:
 @contextmanager
 def plain_yoyo_kept_out(conn: Connection[Any], schema: str) -> Iterator[None]:
     """Hold an uncommitted row in yoyo's lock table: a plain `yoyo` waits for it, a crash removes it."""
-    table = sql.Identifier(schema, "yoyo_lock")
-    taken = conn.execute(query("take_yoyo_lock").format(table=table), {"pid": os.getpid()})
+    taken = conn.execute(query("take_yoyo_lock").format(table=named(schema, "yoyo_lock")), {"pid": os.getpid()})
     if taken.rowcount == 0:
         raise LockHeld(
             holder=f"a yoyo process, by its row in {schema}.yoyo_lock",
             hint="wait for it; if it died, `yoyo break-lock` removes the row",
         )
     yield
-    conn.execute(query("release_yoyo_lock").format(table=table))
+    conn.execute(query("release_yoyo_lock").format(table=sql.Identifier(schema, "yoyo_lock")))
 
 
 def _run_python(

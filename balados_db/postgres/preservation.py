@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from psycopg import sql
-
 from balados_db.errors import PromiseBroken
 from balados_db.model import OWN_SCHEMA, CheckpointTable
 from balados_db.planning.steps import listed
-from balados_db.postgres.queries import query
+from balados_db.postgres.queries import named, query
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -66,9 +64,7 @@ def _facts(conn: Connection[Any], boundary: Boundary) -> dict[Key, Fact]:
 
 def _positions(conn: Connection[Any], checkpoint: CheckpointTable, forgotten: Sequence[str]) -> tuple[str, ...]:
     rows = conn.execute(
-        query("select_other_positions").format(
-            table=sql.Identifier(*checkpoint.table), projector=sql.Identifier(checkpoint.projector)
-        ),
+        query("select_other_positions").format(table=named(*checkpoint.table), projector=named(checkpoint.projector)),
         {"projectors": list(forgotten)},
     )
     return tuple(r.row for r in rows)

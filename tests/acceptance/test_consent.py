@@ -27,7 +27,7 @@ SCHEMAS = {
     "events": ("events",),
     "all": ("users", "public", "system", "events"),
 }
-HISTORY = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
+HISTORY = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock", "schema_migrations")
 POSITIONS = ("events.subscriptions", "events.projection_versions")
 
 

@@ -53,8 +53,6 @@ class Demonstration:
             text=True,
             env=clean_environment(TMPDIR=str(folder), **env),
             cwd=folder,
-            # Whoever runs us in the background may have us ignore Ctrl-C; a terminal would not.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         return cls(folder, process)
 
@@ -199,7 +197,10 @@ def test_nothing_is_left_behind(kind, request):
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"])
 def test_an_interrupted_story_clears_up_too(tmp_path, number, status):
     """Projectors and server are gone, and so is everything they wrote."""
+    # Whoever runs us in the background may have us ignore Ctrl-C, and that is inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     demonstration = Demonstration.start(tmp_path, "--events", "3000")
+    signal.signal(signal.SIGINT, before)
     lines = iter(demonstration.process.stdout.readline, "")
     assert any("projector.py --all" in line for line in lines)
     time.sleep(0.5)  # they have just been started

@@ -14,14 +14,20 @@ from tests.conftest import ROOT, Database, Result
 RunCli = Callable[..., Result]
 
 
+@pytest.fixture(scope="module")
+def untouched(balados_template: str, new_database: Callable[..., Database]) -> Database:
+    """Balados Sync's database, empty, for tests that only read."""
+    return new_database(balados_template)
+
+
 def row(text: str, table: str) -> str:
     """The one line that classifies a table."""
     return next(line for line in text.splitlines() if line.startswith(f"| `{table}`"))
 
 
-def test_every_table_is_classified(run_cli: RunCli, balados: Database) -> None:
+def test_every_table_is_classified(run_cli: RunCli, untouched: Database) -> None:
     """Each table says whether it may be emptied and why; a projection's table, by whom and from which events."""
-    text = run_cli("docs", database=balados).out
+    text = run_cli("docs", database=untouched).out
 
     assert "❌ No | exists nowhere else" in row(text, "system.users")
     assert "❌ No | written by the event store's own library alone" in row(text, "events.events")
@@ -33,9 +39,9 @@ def test_every_table_is_classified(run_cli: RunCli, balados: Database) -> None:
     assert "- `user_privacy`: `user_id` character varying(255), `rss_source_feed` text" in text
 
 
-def test_the_map_leads_from_events_to_tables(run_cli: RunCli, balados: Database) -> None:
+def test_the_map_leads_from_events_to_tables(run_cli: RunCli, untouched: Database) -> None:
     """The Mermaid map leads from an event to its projector and from there to its table."""
-    lines = run_cli("docs", database=balados).out.splitlines()
+    lines = run_cli("docs", database=untouched).out.splitlines()
     node = {
         line.split('"')[1]: line.strip().split("[")[0].split("(")[0] for line in lines if '["' in line or '("' in line
     }
@@ -44,17 +50,14 @@ def test_the_map_leads_from_events_to_tables(run_cli: RunCli, balados: Database)
     assert f"  {node['SubscriptionsProjector']} --> {node['subscriptions']}" in lines
 
 
-def test_rows_do_not_change_it(run_cli: RunCli, balados: Database, new_database: Callable[..., Database]) -> None:
+def test_rows_do_not_change_it(run_cli: RunCli, untouched: Database, filled: Database) -> None:
     """An empty database and a full one with the same structure make the same text, letter by letter."""
-    full = new_database(balados.name)
-    full.execute((ROOT / "tests" / "filled.sql").read_text())
-
-    assert run_cli("docs", database=full).out == run_cli("docs", database=balados).out
+    assert run_cli("docs", database=filled).out == run_cli("docs", database=untouched).out
 
 
-def test_the_committed_reference_is_up_to_date(run_cli: RunCli, balados: Database) -> None:
+def test_the_committed_reference_is_up_to_date(run_cli: RunCli, untouched: Database) -> None:
     """docs/schema.md of this repository is what `docs` writes for the example, and `--check` looks for it there."""
-    done = run_cli("docs", "--check", database=balados)
+    done = run_cli("docs", "--check", database=untouched)
 
     assert (done.status, done.err) == (0, "")
     assert f"{ROOT / 'docs' / 'schema.md'} is up to date." in done.out
@@ -75,37 +78,37 @@ def test_check_names_what_differs(run_cli: RunCli, balados: Database, tmp_path: 
     assert run_cli("docs", "--check", "--out", str(file), "--json", database=balados).json["ok"] is False
 
 
-def test_check_without_a_file_is_a_finding(run_cli: RunCli, balados: Database, tmp_path: Path) -> None:
+def test_check_without_a_file_is_a_finding(run_cli: RunCli, untouched: Database, tmp_path: Path) -> None:
     """A reference that nobody wrote yet is a finding, and the next command is named."""
-    done = run_cli("docs", "--check", "--out", str(tmp_path / "none.md"), "--json", database=balados)
+    done = run_cli("docs", "--check", "--out", str(tmp_path / "none.md"), "--json", database=untouched)
 
     assert done.status == 4
     assert done.json["next_actions"] == [["balados-db", "docs", "--out", str(tmp_path / "none.md")]]
 
 
-def test_line_ends_do_not_matter(run_cli: RunCli, balados: Database, tmp_path: Path) -> None:
+def test_line_ends_do_not_matter(run_cli: RunCli, untouched: Database, tmp_path: Path) -> None:
     """A checkout with Windows' line ends is not out of date."""
     file = tmp_path / "schema.md"
-    run_cli("docs", "--out", str(file), database=balados)
+    run_cli("docs", "--out", str(file), database=untouched)
     file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
 
-    assert run_cli("docs", "--check", "--out", str(file), database=balados).status == 0
+    assert run_cli("docs", "--check", "--out", str(file), database=untouched).status == 0
 
 
-def test_writing_twice_changes_nothing(run_cli: RunCli, balados: Database, tmp_path: Path) -> None:
+def test_writing_twice_changes_nothing(run_cli: RunCli, untouched: Database, tmp_path: Path) -> None:
     """The second run finds the file as it should be, and says so."""
     file = tmp_path / "new" / "schema.md"
 
-    assert run_cli("docs", "--out", str(file), "--json", database=balados).json["changed"] is True
-    assert run_cli("docs", "--out", str(file), "--json", database=balados).json["changed"] is False
+    assert run_cli("docs", "--out", str(file), "--json", database=untouched).json["changed"] is True
+    assert run_cli("docs", "--out", str(file), "--json", database=untouched).json["changed"] is False
 
 
-def test_a_file_of_somebody_else_is_kept(run_cli: RunCli, balados: Database, tmp_path: Path) -> None:
+def test_a_file_of_somebody_else_is_kept(run_cli: RunCli, untouched: Database, tmp_path: Path) -> None:
     """A file that `docs` did not write is never overwritten."""
     file = tmp_path / "README.md"
     file.write_text("by hand\n")
 
-    done = run_cli("docs", "--out", str(file), database=balados)
+    done = run_cli("docs", "--out", str(file), database=untouched)
 
     assert (done.status, done.code) == (2, "file_exists")
     assert file.read_text() == "by hand\n"

@@ -15,12 +15,12 @@ SET = ("environment", "set")
 SHOW = ("environment", "show")
 
 
-def test_a_database_without_a_stamp_says_so(run_cli: RunCli, balados: Database) -> None:
+def test_a_database_without_a_stamp_says_so(run_cli: RunCli, database: Database) -> None:
     """A database that nobody stamped is no error; nothing is protected in it."""
-    done = run_cli(*SHOW, database=balados)
+    done = run_cli(*SHOW, database=database)
 
     assert (done.status, done.out.splitlines()[0]) == (0, "not stamped")
-    assert run_cli(*SHOW, "--json", database=balados).json["result"]["protected"] is False
+    assert run_cli(*SHOW, "--json", database=database).json["result"]["protected"] is False
 
 
 def test_a_stamp_is_set_once(run_cli: RunCli, database: Database) -> None:
@@ -50,31 +50,26 @@ def test_a_protected_stamp_protects(run_cli: RunCli, balados: Database) -> None:
     assert (done.status, done.code) == (5, "environment_protected")
 
 
-@pytest.mark.parametrize(
-    "confirm", [(), ("--confirm", "DELETE"), ("--confirm", "development")], ids=["none", "a reset's", "the new name"]
-)
-def test_a_protected_name_is_not_taken_away_without_its_phrase(
-    run_cli: RunCli, balados: Database, confirm: tuple[str, ...]
-) -> None:
-    """Taking a protected name away would unlock destruction: without the phrase nothing changes."""
-    run_cli(*SET, "production", database=balados)
+def test_a_protected_name_is_not_taken_away_without_its_phrase(run_cli: RunCli, database: Database) -> None:
+    """Taking a protected name away would unlock destruction: a reset's phrase or the new name do not confirm it."""
+    run_cli(*SET, "production", database=database)
 
-    done = run_cli(*SET, "development", *confirm, database=balados)
-
-    assert (done.status, done.code) == (3, "not_confirmed")
-    assert run_cli(*SHOW, database=balados).out.splitlines()[0] == "production"
+    for confirm in ((), ("--confirm", "DELETE"), ("--confirm", "development")):
+        done = run_cli(*SET, "development", *confirm, database=database)
+        assert (done.status, done.code) == (3, "not_confirmed")
+    assert run_cli(*SHOW, database=database).out.splitlines()[0] == "production"
 
 
-def test_the_protected_name_itself_is_the_phrase(run_cli: RunCli, balados: Database) -> None:
+def test_the_protected_name_itself_is_the_phrase(run_cli: RunCli, database: Database) -> None:
     """Who names what is given up may give it up."""
-    run_cli(*SET, "production", database=balados)
+    run_cli(*SET, "production", database=database)
 
-    plan = run_cli(*SET, "development", "--dry-run", "--json", database=balados).json["plan"]
-    done = run_cli(*SET, "development", "--confirm", "production", database=balados)
+    plan = run_cli(*SET, "development", "--dry-run", "--json", database=database).json["plan"]
+    done = run_cli(*SET, "development", "--confirm", "production", database=database)
 
     assert (plan["phrase"], plan["danger"]) == ("production", "danger")
     assert done.status == 0
-    assert run_cli(*SHOW, database=balados).out.splitlines()[0] == "development"
+    assert run_cli(*SHOW, database=database).out.splitlines()[0] == "development"
 
 
 def test_names_that_the_manifest_protects_count(run_cli: RunCli, database: Database, tmp_path: Path) -> None:
@@ -87,27 +82,27 @@ def test_names_that_the_manifest_protects_count(run_cli: RunCli, database: Datab
     assert run_cli(*SET, "test", database=database, manifest=manifest).status == 3
 
 
-def test_a_copy_says_that_it_is_one(run_cli: RunCli, balados: Database, new_database: Callable[..., Database]) -> None:
+def test_a_copy_says_that_it_is_one(run_cli: RunCli, database: Database, new_database: Callable[..., Database]) -> None:
     """A copy brings the stamp along, and says for which database it was made until it is stamped itself."""
-    run_cli(*SET, "staging", database=balados)
-    copy = new_database(balados.name)
+    run_cli(*SET, "staging", database=database)
+    copy = new_database(database.name)
 
     shown = run_cli(*SHOW, database=copy)
     assert shown.out.splitlines()[0] == "staging"
-    assert f"stamped for database {balados.name}: this is a copy of it" in shown.out
+    assert f"stamped for database {database.name}: this is a copy of it" in shown.out
 
     assert run_cli(*SET, "staging", "--json", database=copy).json["changed"] is True
     assert "copy" not in run_cli(*SHOW, database=copy).out
 
 
-def test_show_needs_no_manifest(run_cli: RunCli, balados: Database) -> None:
+def test_show_needs_no_manifest(run_cli: RunCli, database: Database) -> None:
     """A URL is enough to ask a database what it is."""
-    run_cli(*SET, "production", database=balados)
+    run_cli(*SET, "production", database=database)
 
-    shown = run_cli(*SHOW, "--json", database=balados, manifest=None).json
+    shown = run_cli(*SHOW, "--json", database=database, manifest=None).json
 
     assert (shown["result"]["environment"], shown["result"]["protected"]) == ("production", True)
-    assert shown["target"]["database"] == balados.name
+    assert shown["target"]["database"] == database.name
 
 
 @pytest.mark.parametrize("name", ["", " production", "a\nb"], ids=["empty", "blank", "line end"])

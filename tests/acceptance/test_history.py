@@ -20,7 +20,7 @@ def test_where_nothing_was_recorded_it_is_empty(run_cli: RunCli, database: Datab
 
 
 def test_a_reset_leaves_its_receipt(run_cli: RunCli, filled: Database) -> None:
-    """A run is there with its time, scope, role, client, plan and the rows that it destroyed; the newest comes first."""
+    """Each run has its time, scope, role, client, plan and the rows that it destroyed; the newest comes first."""
     digest = run_cli("reset", "--projections", "--dry-run", "--json", database=filled).json["plan"]["digest"]
     for _ in range(2):
         assert run_cli("reset", "--projections", "--confirm", "DELETE", database=filled).status == 0

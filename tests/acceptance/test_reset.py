@@ -135,7 +135,7 @@ def test_recreated_tables_get_their_owners_grants_and_publications_back(filled: 
     assert result.status == 0, result.err
     assert (filled.execute(rights), filled.execute(members)) == before
     assert filled.value("select proacl::text from pg_proc where proname = 'is_subscription_active'") == acl
-    filled.execute(f"drop owned by {role}; drop role {role}")
+    filled.execute(f"reassign owned by {role} to current_user; drop owned by {role}; drop role {role}")
 
 
 def test_an_extension_in_a_projection_schema_and_its_columns_elsewhere_stay(filled: Database, run_cli: Run) -> None:

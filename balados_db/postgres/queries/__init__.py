@@ -6,7 +6,7 @@ import re
 from functools import cache
 from importlib.resources import files
 
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 
 _HEADER = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 
@@ -24,6 +24,11 @@ def blocks() -> dict[str, str]:
                 raise ValueError(f"two blocks are named {name!r}")
             found[name] = text.strip()
     return found
+
+
+def named(*parts: str) -> Identifier:
+    """An identifier for a statement that takes parameters: there a percent sign in a name would be a placeholder."""
+    return Identifier(*(part.replace("%", "%%") for part in parts))
 
 
 def query(name: str) -> SQL:

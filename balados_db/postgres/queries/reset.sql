@@ -74,7 +74,7 @@ select pg_catalog.format('alter table %%s alter column %%I %%s', a.attrelid::pg_
    and c.relkind in ('r', 'p') and a.attgenerated in ('', 's') and c.oid <> all (%(keep)s::oid[])
 
 -- select_rights --
--- Owners and grants of the relations in a schema, and of their columns, as rows: one for the owner, one for every grant.
+-- Owners and grants of the relations in a schema (an ACL that is NULL means the default one), and of their columns, as rows: one for the owner, one for every grant.
 select c.relname as name,
        null::name as column,
        c.relkind::text as kind,
@@ -85,7 +85,7 @@ select c.relname as name,
        a.privilege_type as privilege,
        coalesce(a.is_grantable and a.grantee <> c.relowner, false) as grantable
   from pg_catalog.pg_class c
-  left join lateral pg_catalog.aclexplode(c.relacl) a on true
+  left join lateral pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner))) a on true
  where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
    and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
    and c.relname <> all (%(keep)s)
@@ -113,7 +113,7 @@ select case p.prokind when 'p' then 'procedure' else 'function' end as type,
        a.privilege_type as privilege,
        coalesce(a.is_grantable and a.grantee <> p.proowner, false) as grantable
   from pg_catalog.pg_proc p
-  left join lateral pg_catalog.aclexplode(p.proacl) a on true
+  left join lateral pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a on true
  where p.pronamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
    and p.prokind in ('f', 'p', 'w')
    and not exists (select from pg_catalog.pg_depend d
@@ -123,7 +123,7 @@ select 'type', t.oid::pg_catalog.regtype::text, pg_catalog.pg_get_userbyid(t.typ
        case when a.grantee = 0 then null else pg_catalog.pg_get_userbyid(a.grantee)::text end, a.privilege_type,
        coalesce(a.is_grantable and a.grantee <> t.typowner, false)
   from pg_catalog.pg_type t
-  left join lateral pg_catalog.aclexplode(t.typacl) a on true
+  left join lateral pg_catalog.aclexplode(coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))) a on true
  where t.typnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
    and t.typtype in ('e', 'd', 'r')
    and not exists (select from pg_catalog.pg_depend d

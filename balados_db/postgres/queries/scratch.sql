@@ -1,6 +1,6 @@
 -- select_encoding --
 -- A scratch database is made like the one that it stands for.
-select pg_catalog.pg_encoding_to_char(encoding) as encoding, datcollate as collate, datctype as ctype
+select oid::bigint as oid, pg_catalog.pg_encoding_to_char(encoding) as encoding, datcollate as collate, datctype as ctype
   from pg_catalog.pg_database
  where datname = pg_catalog.current_database()
 

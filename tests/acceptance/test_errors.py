@@ -1,0 +1,653 @@
+"""Every error that a user can cause, from the outside: its status, its code, what to do, and that nothing changed."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tests.conftest import Database, Result
+
+Run = Callable[..., Result]
+PASSWORD = "hunter2-Kx9"
+BOOKS = 'version = 1\n[schemas.books]\nkind = "projection"\nmigrations = "books"\n'
+TABLE = "create table shelf (id int primary key, title text);\n"
+
+
+class Refuse:
+    """Run a command in words and for programs; both must be refused in the same, well-mannered way."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def __call__(
+        self,
+        *arguments: str,
+        status: int,
+        code: str,
+        says: tuple[str, ...] = (),
+        advises: str = "",
+        twice: bool = True,
+        **options: Any,
+    ) -> Result:
+        """`says` are words of the message, `advises` of its hint. `twice=False` leaves the words out."""
+        lines = [(*arguments, "--json"), *([arguments] if twice else [])]
+        with ThreadPoolExecutor(2) as pool:
+            results = list(pool.map(lambda line: self.run(*line, **options), lines))
+        for result in results:
+            assert (result.status, result.code) == (status, code), result.out + result.err
+            assert "Traceback" not in result.out + result.err
+            assert PASSWORD not in result.out + result.err
+        assert results[0].out.count("\n") == 1
+        answer = results[0].json
+        assert (answer["ok"], answer["exit_status"], answer["changed"]) == (False, status, False)
+        assert "--confirm" not in json.dumps(answer["next_actions"])
+        (error,) = answer["errors"]
+        assert error["hint"], f"no hint: {error['message']}"
+        for words in says:
+            assert words in error["message"]
+        assert advises in error["hint"]
+        for result in results[1:]:
+            assert result.out == ""
+            assert error["message"] in result.err
+            assert f"→ {error['hint']}" in result.err
+        return results[0]
+
+
+@pytest.fixture
+def refuse(run_cli: Run) -> Refuse:
+    return Refuse(run_cli)
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Callable[..., Path]:
+    """Write a manifest and the files of its schema `books`; returns the manifest."""
+
+    def write(manifest: str = BOOKS, **files: str) -> Path:
+        (tmp_path / "books").mkdir(exist_ok=True)
+        for name, text in files.items():
+            (tmp_path / "books" / name.replace("__", ".")).write_text(text)
+        (tmp_path / "balados-db.toml").write_text(manifest)
+        return tmp_path / "balados-db.toml"
+
+    return write
+
+
+@contextmanager
+def holding(database: Database, *statements: str, name: str = "the-holder") -> Iterator[psycopg.Connection[Any]]:
+    """A session that ran these statements and idles in its transaction."""
+    with psycopg.connect(database.url, application_name=name) as conn:
+        for statement in statements:
+            conn.execute(statement)
+        yield conn
+        if not conn.closed:
+            conn.rollback()
+
+
+def url(database: Database, **parts: str) -> str:
+    """The database's URL with other parts."""
+    return make_conninfo("", **{**conninfo_to_dict(database.url), **parts})
+
+
+# ── the command line ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advises"),
+    [
+        (("reste",), "balados-db reset"),
+        (("schema", "migrat", "users"), "--help"),
+        (("reset", "--projectoins"), "balados-db reset --help"),
+        (("status", "--jsn"), "balados-db status --help"),
+        (("reset",), "balados-db guide"),
+        (("reset", "--projections", "--events"), "one of them"),
+        (("reset", "--events", "--projections"), "one of them"),
+        (("reset", "--system", "--all"), "one of them"),
+        (("reset", "--projections", "--empty", "--recreate"), "one of them"),
+        (("reset", "--schema", "users", "--schema", "public"), "once"),
+        (("reset", "--all", "--schema", "users"), "reset --schema users"),
+        (("rollback",), "--help"),
+        (("migrate", "--timeout", "soon"), "--help"),
+        (("migrate", "--timeout", "-1"), "--help"),
+        (("migrate", "--timeout", "nan"), "--help"),
+        (("migrate", "--lock-timeout", "inf"), "--help"),
+        (("schema",), "--help"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistyped_line_is_refused_with_what_to_type(arguments: Any, advises: str, refuse: Refuse) -> None:
+    """A line that says nothing, or two things, does neither: exit 2, before any connection."""
+    nowhere = {"BALADOS_DB_URL": f"postgresql://app:{PASSWORD}@127.0.0.1:1/none"}
+
+    refuse(*arguments, status=2, code="usage", advises=advises, env=nowhere, twice=arguments != ("schema",))
+
+
+def test_a_near_miss_names_what_was_meant(run_cli: Run) -> None:
+    """Commands, subcommands, options, schemas and projectors that almost exist are named."""
+    meant = {
+        ("reste",): "balados-db reset",
+        ("schema", "migrat"): "'migrate'",
+        ("reset", "--projectoins"): "--projections",
+        ("reset", "--schema", "user"): "'users'",
+        ("reset", "--projector", "PopularitProjector"): "'PopularityProjector'",
+        ("rollback", "--schema", "sytem"): "'system'",
+        ("migrate", "--schema", "evnts"): "'events'",
+        ("schema", "create", "publik"): "'public'",
+    }
+    for arguments, word in meant.items():
+        result = run_cli(*arguments)
+        assert (result.status, word in result.err) == (2, True), result.err
+
+
+@pytest.mark.parametrize("word", ["drop", "wipe", "flush", "truncate", "recreate", "rollback-all"])
+def test_a_dangerous_word_is_refused_with_the_right_command(word: str, refuse: Refuse) -> None:
+    """Habits that would destroy too much exist only to say what to type instead."""
+    refuse(word, "--all", "--yes", status=2, code="refusing_name", says=(f"`{word}`",), advises="balados-db r")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("reset", "--schema", "nothing"), "unknown_schema"),
+        (("migrate", "--schema", "nothing"), "unknown_schema"),
+        (("rollback", "--schema", "nothing"), "unknown_schema"),
+        (("schema", "migrate", "nothing"), "unknown_schema"),
+        (("new", "x", "--schema", "nothing"), "unknown_schema"),
+        (("adopt", "--schema", "nothing"), "unknown_schema"),
+        (("reset", "--projector", "nothing"), "unknown_projector"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
+)
+def test_a_name_that_the_manifest_does_not_declare_is_refused(arguments: Any, code: str, refuse: Refuse) -> None:
+    """Nothing can be done to a schema or projector that nobody declared; the declared ones are named."""
+    refuse(*arguments, status=2, code=code, says=("'nothing'",), advises="it declares")
+
+
+# ── the manifest ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def schema(name: str, kind: str = "projection") -> str:
+    """A manifest with one schema."""
+    return f'version = 1\n[schemas."{name}"]\nkind = "{kind}"\n'
+
+
+MANIFESTS: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "not TOML": ("version = \n", "manifest_syntax", ("line 1",)),
+    "no version": ('[schemas.a]\nkind = "projection"\n', "manifest_invalid", ("version",)),
+    "unknown key": (
+        f"{BOOKS}migration = 1\n",
+        "manifest_invalid",
+        ("schemas.books.migration", "did you mean 'migrations'?"),
+    ),
+    "unknown table": ("version = 1\n[schema.a]\n", "manifest_invalid", ("schema", "did you mean 'schemas'?")),
+    "bad kind": (schema("a", "projektion"), "manifest_invalid", ("schemas.a.kind", "did you mean 'projection'?")),
+    "64 bytes": (schema("é" * 31 + "xy"), "manifest_invalid", ("64 bytes", "63")),
+    "pg_": (schema("pg_mine"), "manifest_invalid", ("'pg_mine' belongs to PostgreSQL",)),
+    "information_schema": (schema("information_schema"), "manifest_invalid", ("belongs to PostgreSQL",)),
+    "our own": (schema("balados_db"), "manifest_invalid", ("its own records",)),
+    "two stores": (
+        schema("a", "event_store") + '[schemas.b]\nkind = "event_store"\n',
+        "manifest_invalid",
+        ("schemas.b", "only one"),
+    ),
+    "short phrase": (f'{BOOKS}[confirmation]\nall = "yes"\n', "manifest_invalid", ("confirmation.all", "not shorter")),
+}
+
+
+@pytest.mark.parametrize("case", MANIFESTS)
+def test_a_wrong_manifest_is_refused_by_file_and_key(case: str, refuse: Refuse, written: Callable[..., Path]) -> None:
+    """What is wrong is named before anything is connected to, with the nearest right word."""
+    text, code, says = MANIFESTS[case]
+    file = written(text)
+
+    refuse("reset", "--projections", status=2, code=code, says=(str(file), *says), advises="`", manifest=file)
+
+
+def test_a_schema_name_of_63_bytes_is_right(run_cli: Run, written: Callable[..., Path]) -> None:
+    """PostgreSQL's own limit is ours, in bytes: one less than the refused name passes."""
+    result = run_cli("status", manifest=written(schema("é" * 31 + "x")))
+
+    assert (result.status, result.code) == (2, "no_url")
+
+
+def test_a_missing_manifest_says_where_it_was_looked_for(refuse: Refuse, tmp_path: Path) -> None:
+    """Neither here nor above: the message names both, the hint what to do."""
+    missing = tmp_path / "none.toml"
+
+    refuse("status", status=2, code="manifest_missing", says=(str(tmp_path),), advises="manifest init", manifest=None)
+    refuse("status", status=2, code="manifest_missing", says=(str(missing),), advises="--manifest", manifest=missing)
+
+
+def test_a_manifest_that_cannot_be_read_is_named(refuse: Refuse, tmp_path: Path) -> None:
+    """Bytes that are no text are said to be none."""
+    file = tmp_path / "balados-db.toml"
+    file.write_bytes(b"version = 1 # \xff\n")
+
+    refuse("status", status=2, code="manifest_unreadable", says=("not UTF-8",), advises="permissions", manifest=file)
+
+
+# ── migration files ──────────────────────────────────────────────────────────────────────────────────────
+
+FILES: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "misspelt directive": ({"a__sql": "-- Depends: b\n", "b__sql": ""}, ("a.sql:1", "lower case")),
+    "directive below": ({"a__sql": "select 1;\n-- depends: b\n", "b__sql": ""}, ("a.sql:2", "top of the file")),
+    "depends with comma": ({"a__sql": "-- depends: b, c\n", "b__sql": "", "c__sql": ""}, ("a.sql:1", "blanks")),
+    "unknown dependency": ({"a__sql": "-- depends: nothing\n"}, ("a.sql", "nothing")),
+    "a cycle": ({"a__sql": "-- depends: b\n", "b__sql": "-- depends: a\n"}, ("depends on itself", "→")),
+    "a duplicate id": ({"a__sql": "", "a__py": ""}, ("'a' is used by another file",)),
+    "an ending in capitals": ({"a__SQL": ""}, ("a.SQL", "'.sql'")),
+    "no Python": ({"a__py": "steps = [\n"}, ("a.py:1", "not valid Python")),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_wrong_migration_file_is_refused_before_it_runs(
+    case: str, run_cli: Run, written: Callable[..., Path]
+) -> None:
+    """What yoyo would ignore in silence is a mistake with a file and a line, before any connection."""
+    files, says = FILES[case]
+
+    result = run_cli("migrate", manifest=written(**files))
+
+    assert (result.status, result.code) == (2, "migration_invalid"), result.err
+    assert all(words in result.err for words in says), result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_missing_migrations_directory_is_no_empty_one(refuse: Refuse, tmp_path: Path) -> None:
+    """A directory that is not there is refused: it is a typing error, not an absence of migrations."""
+    file = tmp_path / "balados-db.toml"
+    file.write_text(BOOKS)
+
+    refuse("migrate", status=2, code="migrations_missing", says=("books",), advises="`migrations`", manifest=file)
+
+
+# ── the URL ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_without_a_url_the_way_to_one_is_named(refuse: Refuse) -> None:
+    """No database anywhere: the hint offers one for development."""
+    refuse("status", status=2, code="no_url", advises="balados-db server start")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        f"mysql://app:{PASSWORD}@127.0.0.1/db",
+        f"postgresql://app:%zz{PASSWORD}@127.0.0.1/db",
+        f"postgresql://app:{PASSWORD} x@127.0.0.1/db",
+        f"postgresql://app:{PASSWORD}@[::1/db",
+        f"host=127.0.0.1 password='{PASSWORD}",
+        f"127.0.0.1/{PASSWORD}",
+        f"host=127.0.0.1 nothing={PASSWORD}",
+    ],
+    ids=["scheme", "percent", "blank", "bracket", "quote", "bare", "keyword"],
+)
+def test_a_wrong_url_is_refused_without_being_repeated(wrong: str, refuse: Refuse) -> None:
+    """The message names where the URL came from and how to write one, never the URL, which may hold a password."""
+    refuse("status", "--url", wrong, status=2, code="invalid_url", says=("--url",), advises="percent-encoded")
+    refuse("status", status=2, code="invalid_url", says=("BALADOS_DB_URL",), env={"BALADOS_DB_URL": wrong}, twice=False)
+
+
+def test_nobody_listening_is_unreachable(refuse: Refuse) -> None:
+    """No server on that port: exit 8, worth trying again, and the message names host and port."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    address = f"127.0.0.1:{port}"
+
+    result = refuse(
+        "status",
+        *("--url", f"postgresql://app:{PASSWORD}@{address}/db"),
+        status=8,
+        code="unreachable",
+        says=(address,),
+        advises="--wait",
+    )
+    assert result.json["errors"][0]["retryable"] is True
+
+
+def test_a_wrong_password_is_said_to_be_wrong(database: Database, refuse: Refuse) -> None:
+    """Exit 8: the login is named as the reason; the password is not."""
+    wrong = url(database, password=PASSWORD)
+
+    refuse("status", "--url", wrong, status=8, code="authentication_failed", advises="password")
+
+
+def test_a_database_that_does_not_exist_can_be_created(database: Database, refuse: Refuse) -> None:
+    """Exit 8, and the command that makes it."""
+    wrong = url(database, dbname="nobody_made_this")
+
+    for command in (("status",), ("migrate",), ("reset", "--all", "--confirm", "DELETE ALL DATA")):
+        refuse(
+            *command,
+            *("--url", wrong),
+            status=8,
+            code="no_database",
+            says=("'nobody_made_this'",),
+            advises="balados-db create",
+        )
+
+
+def test_sources_that_disagree_stop_a_destruction(filled: Database, refuse: Refuse, run_cli: Run) -> None:
+    """Two variables that name two databases: reading takes the first, destroying neither; --url decides."""
+    before = filled.snapshot()
+    elsewhere = f"postgresql://app:{PASSWORD}@127.0.0.1:1/other"
+    reset = ("reset", "--projections", "--confirm", "DELETE")
+    for name in ("DATABASE_URL", "PGDATABASE"):
+        env = {"BALADOS_DB_URL": filled.url, name: "other" if name == "PGDATABASE" else elsewhere}
+        refuse(*reset, status=2, code="targets_disagree", says=("other", filled.name), advises="--url", env=env)
+        assert run_cli("status", env=env).status == 0
+    assert filled.snapshot() == before
+
+    assert run_cli(*reset, database=filled, env={"DATABASE_URL": elsewhere, "PGDATABASE": "other"}).status == 0
+    assert filled.rows("users.subscriptions") == 0
+
+
+# ── migrations that fail ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_failing_migration_is_named_by_line_and_column(
+    database: Database, run_cli: Run, written: Callable[..., Path]
+) -> None:
+    """The server's own words, the file, the line and the column; what ran before it is taken back too."""
+    manifest = written(a__sql=TABLE, b__sql="-- a\n\nselect 1;\n  select nothing from shelf;\n")
+    before = database.snapshot()
+
+    result = run_cli("migrate", database=database, manifest=manifest)
+
+    assert (result.status, result.code) == (1, "migration_failed"), result.err
+    assert f"{manifest.parent}/books/b.sql:4:10" in result.err
+    assert 'column "nothing" does not exist' in result.err
+    assert "Nothing was changed" in result.err
+    assert database.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["commit", "COMMIT AND CHAIN", "begin", "start transaction", "rollback", "savepoint s", "copy shelf from stdin"],
+)
+def test_a_migration_cannot_end_the_transaction_that_it_is_in(
+    command: str, database: Database, refuse: Refuse, written: Callable[..., Path]
+) -> None:
+    """Transaction commands and COPY FROM STDIN are refused by the server itself; nothing of the run stays."""
+    manifest = written(a__sql=TABLE, b__sql=f"insert into shelf values (1, 'kept?');\n{command};\n")
+    before = database.snapshot()
+
+    refuse(
+        "migrate",
+        status=1,
+        code="migration_failed",
+        says=("b.sql",),
+        advises="one transaction",
+        twice=False,
+        database=database,
+        manifest=manifest,
+    )
+    assert database.snapshot() == before
+
+
+def test_an_edited_migration_is_refused(
+    database: Database, run_cli: Run, refuse: Refuse, written: Callable[..., Path]
+) -> None:
+    """An applied file with another content: exit 2, the file named, nothing applied."""
+    manifest = written(a__sql=TABLE)
+    assert run_cli("migrate", database=database, manifest=manifest).status == 0
+    written(a__sql=TABLE + "-- one more word\n", b__sql="select 1;\n")
+    before = database.snapshot()
+
+    for command in (("migrate",), ("schema", "migrate", "books"), ("init",)):
+        refuse(
+            *command,
+            status=2,
+            code="migration_edited",
+            says=("'books'", ": a."),
+            advises="reset --schema books",
+            twice=command == ("migrate",),
+            database=database,
+            manifest=manifest,
+        )
+    assert database.snapshot() == before
+
+
+def test_an_applied_migration_without_its_file_is_refused(
+    database: Database, run_cli: Run, refuse: Refuse, written: Callable[..., Path]
+) -> None:
+    """An applied file that is gone: exit 2, the file named; it cannot be rolled back either."""
+    manifest = written(a__sql=TABLE, b__sql="select 1;\n")
+    assert run_cli("migrate", database=database, manifest=manifest).status == 0
+    (manifest.parent / "books" / "b.sql").unlink()
+    before = database.snapshot()
+
+    refuse(
+        "migrate",
+        status=2,
+        code="migration_file_missing",
+        says=("'books'", ": b."),
+        advises="restore",
+        database=database,
+        manifest=manifest,
+    )
+    gone = run_cli("rollback", "--schema", "books", "--confirm", "DELETE", database=database, manifest=manifest)
+    assert (gone.status, gone.code) == (2, "migration_invalid")
+    assert database.snapshot() == before
+
+
+def test_a_migration_without_a_rollback_file_stays(
+    database: Database, run_cli: Run, refuse: Refuse, written: Callable[..., Path]
+) -> None:
+    """What nobody wrote cannot be taken back: exit 2, and the name of the file that is missing."""
+    manifest = written(a__sql=TABLE)
+    assert run_cli("migrate", database=database, manifest=manifest).status == 0
+    before = database.snapshot()
+
+    refuse(
+        *("rollback", "--schema", "books", "--confirm", "DELETE"),
+        status=2,
+        code="rollback_missing",
+        says=("a.rollback.sql",),
+        advises="write it",
+        database=database,
+        manifest=manifest,
+    )
+    assert database.snapshot() == before
+
+
+# ── who may not ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def stranger(filled: Database) -> Iterator[str]:
+    """The URL of a role that may connect and nothing else."""
+    role = f"stranger_{uuid.uuid4().hex[:8]}"
+    name = sql.Identifier(role)
+    with filled.connect() as conn:
+        conn.execute(sql.SQL("create role {} login password {}").format(name, sql.Literal(PASSWORD)))
+        yield url(filled, user=role, password=PASSWORD)
+        conn.execute(sql.SQL("drop owned by {}; drop role {}").format(name, name))
+
+
+def test_a_role_without_rights_is_refused_by_name(stranger: str, filled: Database, refuse: Refuse) -> None:
+    """What the role may not do is said with the role's name: exit 5; nothing is done in part."""
+    before = filled.snapshot()
+    missing = make_conninfo(stranger, dbname="nobody_made_this")
+
+    for target, *command in (
+        (stranger, "reset", "--projections", "--confirm", "DELETE"),
+        (stranger, "reset", "--all", "--confirm", "DELETE ALL DATA"),
+        (missing, "create"),
+    ):
+        refuse(*command, "--url", target, status=5, code="not_allowed", says=("permission denied",), advises="grant")
+    assert filled.snapshot() == before
+
+
+def test_a_role_that_may_only_read_empties_nothing(stranger: str, filled: Database, run_cli: Run) -> None:
+    """Every row may be read, none removed: refused before the phrase is asked for, each table named."""
+    role = conninfo_to_dict(stranger)["user"]
+    filled.execute(f"grant pg_read_all_data to {role}")
+    before = filled.snapshot()
+
+    result = run_cli("reset", "--projections", "--url", stranger, "--json")
+
+    assert (result.status, result.code) == (5, "empty_impossible"), result.out
+    assert "users" in result.json["errors"][0]["message"]
+    assert run_cli("status", "--url", stranger).status == 0
+    assert filled.snapshot() == before
+
+
+def test_a_database_set_to_read_only_stays_as_it_is(filled: Database, refuse: Refuse) -> None:
+    """Somebody's own fence is respected: exit 5, for destruction and for migrations."""
+    filled.execute("drop schema users cascade")
+    before = filled.snapshot()
+    filled.execute(f"alter database {filled.name} set default_transaction_read_only = on")
+
+    for command in (("reset", "--projections", "--confirm", "DELETE"), ("migrate",)):
+        refuse(*command, status=5, code="read_only", says=(filled.name,), advises="primary", database=filled)
+    assert filled.snapshot() == before
+
+
+def test_a_protected_environment_keeps_what_exists_nowhere_else(filled: Database, run_cli: Run, refuse: Refuse) -> None:
+    """Stamped production: permanent data and events cannot be reset, phrase or not; projections can."""
+    assert run_cli("environment", "set", "production", database=filled).status == 0
+    before = filled.snapshot()
+
+    for scope, phrase in (("system", "DELETE"), ("events", "DELETE ALL EVENTS"), ("all", "DELETE ALL DATA")):
+        for confirmed in ((), ("--confirm", phrase), ("--confirm", "no")):
+            refuse(
+                *("reset", f"--{scope}", *confirmed),
+                status=5,
+                code="environment_protected",
+                says=("'production'",),
+                advises="environment set",
+                twice=not confirmed,
+                database=filled,
+            )
+    refuse(
+        *("rollback", "--schema", "system", "--confirm", "DELETE"),
+        status=5,
+        code="environment_protected",
+        twice=False,
+        database=filled,
+    )
+    assert filled.snapshot() == before
+
+    assert run_cli("reset", "--projections", "--confirm", "DELETE", database=filled).status == 0
+    assert filled.rows("users.subscriptions") == 0
+    assert filled.rows("events.events") == 20
+
+
+# ── who is in the way ────────────────────────────────────────────────────────────────────────────────────
+
+RESET = ("reset", "--projections", "--confirm", "DELETE", "--projector-grace", "0")
+
+
+def test_one_run_at_a_time(filled: Database, refuse: Refuse) -> None:
+    """Another run holds the mutex: exit 6 after --lock-timeout, its process and name given."""
+    before = filled.snapshot()
+
+    with holding(filled, "select pg_advisory_xact_lock(hashtextextended('balados-db', 0))") as other:
+        for command in (RESET, ("rollback", "--schema", "public", "--confirm", "DELETE")):
+            result = refuse(
+                *(*command, "--lock-timeout", "1"),
+                status=6,
+                code="lock_held",
+                says=(f"process {other.info.backend_pid}", "the-holder"),
+                advises="wait",
+                database=filled,
+            )
+            assert result.json["errors"][0]["retryable"] is True
+    assert filled.snapshot() == before
+
+
+def test_a_session_that_idles_on_a_table_is_named(filled: Database, refuse: Refuse) -> None:
+    """A table in use is not waited for endlessly: exit 6, with the process, its state and the table."""
+    before = filled.snapshot()
+
+    with holding(filled, "select count(*) from users.subscriptions") as other:
+        refuse(
+            *(*RESET, "--lock-timeout", "1"),
+            status=6,
+            code="lock_timeout",
+            says=(f"process {other.info.backend_pid}", "the-holder", "idle in transaction", "users.subscriptions"),
+            advises="--lock-timeout",
+            twice=False,
+            database=filled,
+        )
+    assert filled.snapshot() == before
+
+
+def test_a_prepared_transaction_in_the_way_is_named(filled: Database, refuse: Refuse) -> None:
+    """It has no process to end, so it is given by its name."""
+    with holding(filled) as conn:
+        conn.execute(
+            "insert into users.collections (id, user_id, title, inserted_at, updated_at) values"
+            " (gen_random_uuid(), 'u9', 'later', now(), now())"
+        )
+        conn.execute("prepare transaction 'left behind'")
+    try:
+        refuse(
+            *(*RESET, "--lock-timeout", "1"),
+            status=6,
+            code="lock_timeout",
+            says=("prepared transaction left behind", "users.collections"),
+            twice=False,
+            database=filled,
+        )
+    finally:
+        filled.execute("rollback prepared 'left behind'")
+    assert filled.rows("users.subscriptions") == 20
+
+
+SUBSCRIBED = (
+    "select pg_advisory_lock('events.subscriptions'::regclass::oid::int, subscription_id::int)"
+    " from events.subscriptions where subscription_name = 'PopularityProjector'"
+)
+
+
+def test_a_live_projector_is_named(filled: Database, refuse: Refuse) -> None:
+    """A projector that runs would keep its position in memory: exit 6, its name, process and application."""
+    before = filled.snapshot()
+
+    with holding(filled, SUBSCRIBED, name="worker-7") as projector:
+        refuse(
+            *RESET,
+            status=6,
+            code="projectors_live",
+            says=("PopularityProjector", f"process {projector.info.backend_pid}", "worker-7"),
+            advises="--wait-for-projectors",
+            database=filled,
+        )
+        refuse(
+            *(*RESET, "--wait-for-projectors", "0.5"),
+            status=6,
+            code="projectors_live",
+            says=(f"process {projector.info.backend_pid}", "worker-7"),
+            twice=False,
+            database=filled,
+        )
+    assert filled.snapshot() == before
+
+
+def test_a_projector_that_stops_in_time_is_waited_for(filled: Database, run_cli: Run) -> None:
+    """--wait-for-projectors begins as soon as the last one has let go."""
+    with holding(filled, SUBSCRIBED) as projector:
+        begun = time.monotonic()
+        threading.Timer(1.0, projector.close).start()
+        result = run_cli(*RESET, "--wait-for-projectors", "20", database=filled)
+
+    assert result.status == 0, result.err
+    assert 1 < time.monotonic() - begun < 15
+    assert filled.rows("users.subscriptions") == 0
+    names = filled.execute("select subscription_name from events.subscriptions")
+    assert names == [("BaladosSyncCore.ProcessManagers.AddFeedToDefaultCollection",)]
