@@ -100,7 +100,7 @@ class Database:
     """A throw-away database."""
 
     name: str
-    url: str
+    url: str = field(repr=False)  # it holds the password
 
     def connect(self, **options: Any) -> psycopg.Connection[Any]:
         """An autocommit connection."""

@@ -10,7 +10,7 @@ import click
 from balados_db.cli.options import command, common_options, confirm_option, dry_run_option
 from balados_db.cli.session import Session
 from balados_db.cli.standalone import manifest_or_none, open_anyway
-from balados_db.errors import UsageError
+from balados_db.errors import StalePlan, UsageError
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -102,21 +102,32 @@ def set_(session: Session, name: str, dry_run: bool, confirm: str | None) -> Rep
 
 
 def _planner(manifest: Manifest, name: str) -> Planner:
-    """The plan for a stamp, with the phrase that it needs where it would take a protected name away."""
+    """The plan for a stamp, with the phrase that it needs where it would take a protected name away.
+
+    Under the lock (`ours` is given) it raises StalePlan where the stamp became one that nobody was asked about.
+    """
     from balados_db.execution.planners import environment_planner
     from balados_db.postgres.reference import read_stamp
 
     stamping = environment_planner(manifest, name)
+    shown: set[str | None] = set()
 
     def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
-        planned, stamp = stamping(conn, ours), read_stamp(conn)
-        if stamp is None:
-            return planned
-        if stamp.name == name:
-            return planned if stamp.made_here else _stamped_again(planned, name)
-        return _guarded(planned, stamp.name) if stamp.name in manifest.protected else planned
+        planned = _judged(stamping(conn, ours), read_stamp(conn), manifest, name)
+        if ours and planned.phrase not in {None, *shown}:
+            raise StalePlan(changes=f"it was stamped {planned.phrase} meanwhile")
+        shown.add(planned.phrase)
+        return planned
 
     return plan
+
+
+def _judged(planned: Plan, stamp: Stamp | None, manifest: Manifest, name: str) -> Plan:
+    if stamp is None:
+        return planned
+    if stamp.name == name:
+        return planned if stamp.made_here else _stamped_again(planned, name)
+    return _guarded(planned, stamp.name) if stamp.name in manifest.protected else planned
 
 
 def _stamped_again(plan: Plan, name: str) -> Plan:

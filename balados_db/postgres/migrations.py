@@ -310,7 +310,7 @@ def _backend(conn: Connection[Any], schema: str) -> Any:
 
         def quote_identifier(self, s: str) -> str:
             """The one hook that all of yoyo's own SQL goes through: its tables get their schema."""
-            quoted = sql.Identifier(schema, s) if s in HISTORY_TABLES else sql.Identifier(s)
+            quoted = named(schema, s) if s in HISTORY_TABLES else named(s)
             return quoted.as_string(conn)
 
         def list_tables(self, **kwargs: Any) -> list[str]:

@@ -48,12 +48,8 @@ def test_the_comparison_leaves_no_trace(foreign: Database, run_cli: Run) -> None
     assert run_cli("adopt", "--dry-run", database=foreign).status == 0
 
     assert foreign.snapshot() == before
-    assert (
-        foreign.value(
-            "select count(*) from pg_database where datname like 'balados_db_scratch%%'",
-        )
-        == 0
-    )
+    ours = "select oid from pg_database where datname = current_database()"
+    assert foreign.value(f"select count(*) from pg_database where datname ~ ('balados_db_scratch_' || ({ours}))") == 0
 
 
 def test_differences_are_listed_and_refused_unless_accepted_by_name(foreign: Database, run_cli: Run) -> None:

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Database, Result
+from balados_db.cli.environment import _planner
+from balados_db.errors import StalePlan
+from balados_db.manifest import load_manifest
+from balados_db.postgres.connection import Source, connect
+from tests.conftest import EXAMPLE, Database, Result
 
 RunCli = Callable[..., Result]
 
@@ -70,6 +74,17 @@ def test_the_protected_name_itself_is_the_phrase(run_cli: RunCli, database: Data
     assert (plan["phrase"], plan["danger"]) == ("production", "danger")
     assert done.status == 0
     assert run_cli(*SHOW, database=database).out.splitlines()[0] == "development"
+
+
+def test_a_protected_name_that_came_meanwhile_is_kept(run_cli: RunCli, database: Database) -> None:
+    """Between looking and locking somebody stamps the database as production: nobody was asked, so nothing is done."""
+    planner = _planner(load_manifest(EXAMPLE), "development")
+    with connect(Source(name="test", conninfo=database.url), command="test") as conn:
+        assert planner(conn, ()).phrase is None
+        run_cli(*SET, "production", database=database)
+
+        with pytest.raises(StalePlan, match="stamped production meanwhile"):
+            planner(conn, (4711,))
 
 
 def test_names_that_the_manifest_protects_count(run_cli: RunCli, database: Database, tmp_path: Path) -> None:
