@@ -22,4 +22,9 @@ class ExitStatus(IntEnum):
     @property
     def retryable(self) -> bool:
         """Say whether the same command may succeed later, unchanged."""
-        return self in (ExitStatus.BUSY, ExitStatus.UNREACHABLE, ExitStatus.PARTIAL)
+        return self in _RETRYABLE
+
+
+_RETRYABLE = frozenset(
+    (ExitStatus.BUSY, ExitStatus.UNREACHABLE, ExitStatus.PARTIAL, ExitStatus.INTERRUPTED, ExitStatus.TERMINATED)
+)

@@ -129,7 +129,7 @@ class ConfirmationSection(Section, frozen=True):
 
 
 class EnvironmentsSection(Section, frozen=True):
-    """Names of environments in which permanent data and events cannot be reset."""
+    """Names of environments, beside `production`, in which permanent data and events cannot be reset."""
 
     protected: tuple[str, ...] = ("production",)
 
@@ -314,7 +314,7 @@ def _resolve(written: ManifestFile, file: Path) -> Manifest:
         checkpoints=checkpoints,
         subscriptions={name: section.replay for name, section in written.subscriptions.items()},
         phrases=resolver.phrases(),
-        protected=written.environments.protected,
+        protected=tuple(dict.fromkeys((*EnvironmentsSection().protected, *written.environments.protected))),
     )
 
 

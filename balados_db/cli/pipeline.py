@@ -88,8 +88,10 @@ def _tell(report: Report, session: Session) -> None:
 
         sys.stdout.write(success(report, session.command) + "\n")
         return
-    from balados_db.rendering.human import console, render_report
+    from balados_db.rendering.human import console, render_answer, render_report
 
     out = console(sys.stdout, session.options.no_color)
-    if not session.options.quiet or report.text is not None:
+    if session.options.quiet:
+        render_answer(report, out)
+    else:
         render_report(report, out, console(sys.stderr, session.options.no_color))

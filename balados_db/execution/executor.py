@@ -64,11 +64,18 @@ def execute(plan: Plan, orders: Orders) -> Outcome:
     with orders.open() as conn:
         with fence(orders.open, plan.fence or Fence(), orders.patience) as guard:
             if not plan.destructive:
-                # Nobody confirmed this plan: whoever held the mutex before us may have left nothing to do.
-                plan = orders.planner(conn, (pid_of(guard),))
+                plan = _planned_anew(plan, orders, conn, guard)
             done += _phases(plan, orders, conn, guard)
             warnings = _afterwards(plan, orders, conn, guard)
         return Outcome(done=tuple(done), warnings=warnings)
+
+
+def _planned_anew(shown: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any]) -> Plan:
+    """Plan again what nobody had to confirm: whoever held the mutex before us may have left nothing to do."""
+    fresh = orders.planner(conn, (pid_of(guard),))
+    if fresh.destructive:
+        raise StalePlan(changes="what was harmless would now destroy something", planned=shown.digest, now=fresh.digest)
+    return fresh
 
 
 def refuse_read_only(identity: Identity | None) -> None:

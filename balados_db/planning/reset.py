@@ -424,7 +424,8 @@ def refuse_live(state: DatabaseState, shape: Shape) -> None:
 
 
 def _who(projector: LiveProjector) -> str:
-    return f"{projector.name} (process {projector.pid}, user {projector.user}, {projector.application or 'unnamed'})"
+    said = f", {projector.application}" if projector.application not in ("", projector.name) else ""
+    return f"{projector.name} (process {projector.pid}, user {projector.user}{said})"
 
 
 def _phases(state: DatabaseState, manifest: Manifest, files: Files, shape: Shape) -> tuple[Phase, ...]:
@@ -493,7 +494,13 @@ def _danger(state: DatabaseState, manifest: Manifest, scope: Scope, shape: Shape
         return Danger.EXTREME
     if scope is Scope.SYSTEM:
         return Danger.DANGER
-    return Danger.CAUTION if _rebuilt_by_nobody(state, manifest, shape) else Danger.SAFE
+    unsure = _rebuilt_by_nobody(state, manifest, shape) or _without_tables(shape)
+    return Danger.CAUTION if unsure else Danger.SAFE
+
+
+def _without_tables(shape: Shape) -> tuple[str, ...]:
+    """Projectors that start over without saying what they fill: rows elsewhere would be written twice."""
+    return tuple(p.name for p in shape.projectors if not p.tables)
 
 
 def _doomed(state: DatabaseState, shape: Shape) -> tuple[Relation, ...]:
@@ -537,6 +544,9 @@ def _warnings(
     nobody = _rebuilt_by_nobody(state, manifest, shape)
     if nobody:
         warnings.append(f"no declared projector rebuilds {listed(tuple(r.table for r in nobody))}: they stay empty")
+    unsure = _without_tables(shape)
+    if unsure:
+        warnings.append(f"the manifest names no tables of {listed(unsure)}: what they fill elsewhere is not emptied")
     kept = [t.name for n in shape.recreated for t in state.schema(n).relations if t.role is Role.OTHER_HISTORY]
     if kept:
         warnings.append(f"the history of another migration tool is kept: {listed(tuple(kept))}")

@@ -152,15 +152,12 @@ def _read_state(look: Look) -> DatabaseState:
         identity=read_identity(conn),
         own_schema=own,
         sessions=_sessions(conn),
-        undeclared=tuple(name for name in there if name not in names and name not in (OWN_SCHEMA, *_QUIET)),
+        undeclared=tuple(n for n, row in there.items() if n not in names and n != OWN_SCHEMA and not row.born_empty),
     )
     state = eventstore.read_store(look.conn, manifest, look.ours, state)
     relations = _relations(conn, manifest, state)
     schemas = _schemas(conn, manifest, there, relations, _records(conn) if own else {})
     return replace(state, schemas=schemas)
-
-
-_QUIET = ("public",)  # exists in every database; undeclared and empty it is not worth a line
 
 
 def _sessions(conn: Connection[Any]) -> tuple[Session, ...]:

@@ -71,7 +71,8 @@ def render_plan(plan: Plan, out: Console, source: str | None = None) -> None:
 def _headline(plan: Plan, out: Console) -> None:
     if plan.danger in HEADLINES:
         word, style, what = HEADLINES[plan.danger]
-        out.print(f"\n[{style}]{word}[/]: {plan.command} — {what}.\n")
+        why = f" — {what}" if plan.scope else ""
+        out.print(f"\n[{style}]{word}[/]: {plan.command}{why}.\n")
 
 
 def _target(plan: Plan, out: Console, source: str | None) -> None:
@@ -182,6 +183,7 @@ def render_report(report: Report, out: Console, err: Console) -> None:
     """Print a command's answer on `out`, what is beside it on `err`."""
     if report.text is not None:
         out.file.write(report.text if report.text.endswith("\n") else report.text + "\n")
+        _beside(report, err)
         return
     if report.dry_run and report.plan is not None:
         render_plan(report.plan, out)
@@ -193,12 +195,27 @@ def render_report(report: Report, out: Console, err: Console) -> None:
         out.print(f"  ✓ {escape(step.summary)}{_noted(step.details)}")
     for table in _result_tables(report):
         out.print(table)
+    _beside(report, err)
+    if report.done and report.plan is not None:
+        out.print(_said(report.plan))
+
+
+def render_answer(report: Report, out: Console) -> None:
+    """Print the bare answer: what --quiet leaves."""
+    if report.text is not None:
+        out.file.write(report.text if report.text.endswith("\n") else report.text + "\n")
+    elif report.dry_run and report.plan is not None:
+        render_plan(report.plan, out)
+    else:
+        for table in _result_tables(report):
+            out.print(table)
+
+
+def _beside(report: Report, err: Console) -> None:
     for text in report.warnings:
         err.print(f"[yellow]note:[/] {escape(text)}")
     for text in report.findings:
         err.print(f"[yellow]finding:[/] {escape(text)}")
-    if report.done and report.plan is not None:
-        out.print(_said(report.plan))
 
 
 def _noted(details: Any) -> str:

@@ -10,6 +10,7 @@ import warnings
 from pathlib import Path
 
 import pexpect
+
 from tests.conftest import COMMAND, EXAMPLE, Database, clean_environment
 
 PROMPT = "to confirm:"

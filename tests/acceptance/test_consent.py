@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import EXAMPLE, Database, Result
+
 from tests.acceptance.terminal import PROMPT, Terminal
+from tests.conftest import EXAMPLE, Database, Result
 
 Run = Callable[..., Result]
 

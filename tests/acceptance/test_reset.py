@@ -348,7 +348,7 @@ def test_a_subscriber_that_read_its_row_before_the_commit_stays_out_for_the_grac
             time.sleep(0.02)
         # committed: the row is gone, and the lock is still not to be had
         assert subscriber.execute(lock, (6,)).fetchone() == (False,)
-        out, err = run.communicate(timeout=30)
+        _, err = run.communicate(timeout=30)
         assert run.returncode == 0, err
         assert subscriber.execute(lock, (6,)).fetchone() == (True,)
 

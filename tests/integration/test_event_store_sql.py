@@ -20,7 +20,7 @@ COLUMNS = """
     stream_events: event_id uuid!, stream_id bigint!, stream_version bigint!, original_stream_id bigint, original_stream_version bigint
     streams: stream_id bigint! = nextval('streams_stream_id_seq'::regclass), stream_uuid text!, stream_version bigint! = 0, created_at timestamp with time zone! = now(), deleted_at timestamp with time zone
     subscriptions: subscription_id bigint! = nextval('subscriptions_subscription_id_seq'::regclass), stream_uuid text!, subscription_name text!, last_seen bigint, created_at timestamp with time zone! = now()
-"""  # noqa: E501
+"""
 
 KEYS = """
     events_pkey: PRIMARY KEY (event_id)
@@ -39,7 +39,7 @@ INDEXES = """
     CREATE UNIQUE ix_stream_events on stream_events USING btree (stream_id, stream_version)
     CREATE UNIQUE ix_streams_stream_uuid on streams USING btree (stream_uuid)
     CREATE UNIQUE ix_subscriptions_stream_uuid_subscription_name on subscriptions USING btree (stream_uuid, subscription_name)
-"""  # noqa: E501
+"""
 
 # O: an ordinary trigger, silent under session_replication_role = replica. A: always enabled.
 TRIGGERS = """
@@ -52,7 +52,7 @@ TRIGGERS = """
     A balados_no_truncate BEFORE TRUNCATE ON streams FOR EACH STATEMENT EXECUTE FUNCTION balados_refuse_truncate()
     O event_notification AFTER INSERT OR UPDATE ON streams FOR EACH ROW EXECUTE FUNCTION notify_events()
     O no_delete_streams BEFORE DELETE ON streams FOR EACH STATEMENT EXECUTE FUNCTION event_store_delete('Cannot delete streams')
-"""  # noqa: E501
+"""
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,14 @@
 -- select_schemas --
--- Every schema that is not PostgreSQL's own.
+-- Every schema that is not PostgreSQL's own; every database is born with an empty one.
 select nspname as name,
        oid::bigint as oid,
-       pg_catalog.pg_get_userbyid(nspowner) as owner
-  from pg_catalog.pg_namespace
+       pg_catalog.pg_get_userbyid(nspowner) as owner,
+       nspname = 'public' and not exists (select from pg_catalog.pg_class c
+                                           where c.relnamespace = n.oid
+                                             and not exists (select from pg_catalog.pg_depend d
+                                                              where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                                                                and d.objid = c.oid and d.deptype = 'e')) as born_empty
+  from pg_catalog.pg_namespace n
  where nspname !~ '^pg_'
    and nspname <> 'information_schema'
  order by nspname
