@@ -425,6 +425,22 @@ ROWS = (
         forgets=EVERYBODY,
     ),
     Row(
+        id="a database without a stamp is not in another environment",
+        request=SAFE,
+        manifest=replace(MANIFEST, environment="development"),
+        steps=EMPTIED,
+        emptied=EVERY_PROJECTION,
+        forgets=EVERYBODY,
+    ),
+    Row(
+        id="the stamp is the one that the manifest says",
+        request=SYSTEM,
+        manifest=replace(MANIFEST, environment="development"),
+        state=also(in_identity(environment="development")),
+        steps=framed("empty_tables"),
+        emptied="members.people members.cards",
+    ),
+    Row(
         id="an event store that was never installed is nothing to a projection",
         request=SAFE,
         state=also(
