@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 @dry_run_option()
 def adopt(session: Session, schemas: tuple[str, ...], to: str | None, accept: tuple[str, ...], dry_run: bool) -> Report:
     """Compare, plan, note."""
+    read = session.files
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.scratch import compare
     from balados_db.planning.adopt import adopted
     from balados_db.postgres.connection import translated
 
     chosen = _chosen(session, schemas)
-    files = {**session.files, **{name: adopted(session.files[name], to) for name in chosen}}
+    files = {**read, **{name: adopted(read[name], to) for name in chosen}}
     with translated("compare"):
         comparisons = compare(session.open, session.manifest, files, chosen)
     return carry_out(session, _planner(session, files, comparisons, to, accept), dry_run=dry_run)

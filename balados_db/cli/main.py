@@ -242,7 +242,7 @@ def _stop(error: BaladosDbError) -> Any:
 def _timeout(arguments: list[str]) -> float | None:
     """Read --timeout before anything is parsed: it bounds the parsing too. A wrong value is click's to refuse."""
     found = None
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
         option, _, value = word.partition("=")
         if option == "--timeout":
             with contextlib.suppress(click.BadParameter):

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @click.option("--check", is_flag=True, help="Exit 4 when anything is pending, drifted, unclassified or lagging.")
 def status(session: Session, check: bool) -> Report:
     """Read, judge, show; writes nothing."""
+    files = session.files
     from balados_db.planning.status import assess
     from balados_db.postgres.catalog import Look, read_state
     from balados_db.postgres.connection import translated
 
-    files = session.files
     with session.open() as conn, translated("look"):
         state = read_state(Look(conn=conn, manifest=session.manifest))
     found = assess(state, session.manifest, files)

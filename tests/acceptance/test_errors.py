@@ -510,10 +510,11 @@ def test_a_session_that_idles_on_a_table_is_named(filled: Database, run_cli: Run
     before = filled.snapshot()
 
     with holding(filled, "select count(*) from users.subscriptions") as other:
+        process = f"process {other.info.backend_pid}"
         result = run_cli(*RESET, "--lock-timeout", "1", database=filled)
 
     assert (result.status, result.code) == (6, "lock_timeout"), result.err
-    who = (f"process {other.info.backend_pid}", "the-holder", "idle in transaction", "on users.subscriptions")
+    who = (process, "the-holder", "idle in transaction", "on users.subscriptions")
     assert [words for words in (*who, "--lock-timeout") if words not in result.err] == []
     assert filled.snapshot() == before
 

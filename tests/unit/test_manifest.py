@@ -123,10 +123,11 @@ def test_nothing_but_a_version_is_a_manifest(load: Load) -> None:
     assert (manifest.schemas, manifest.projectors, manifest.event_store) == ((), (), None)
 
 
-def test_production_is_protected_unless_the_manifest_says_otherwise(load: Load) -> None:
-    """The safe default needs no line."""
+def test_production_is_always_protected(load: Load) -> None:
+    """The safe default needs no line, and no line takes it away."""
     assert load(SMALL).protected == ("production",)
-    assert load(SMALL + "[environments]\nprotected = ['live', 'demo']\n").protected == ("live", "demo")
+    assert load(SMALL + "[environments]\nprotected = ['live', 'demo']\n").protected == ("production", "live", "demo")
+    assert load(SMALL + "[environments]\nprotected = []\n").protected == ("production",)
 
 
 URLS = {

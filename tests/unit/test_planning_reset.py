@@ -254,6 +254,17 @@ REFUSALS = (
         says="demo",
     ),
     *(
+        refused(
+            f"--{request.scope.value} in another environment than the manifest says",
+            errors.EnvironmentMismatch,
+            request,
+            state=also(in_identity(environment="staging")),
+            manifest=replace(MANIFEST, environment="development"),
+            says="staging",
+        )
+        for request in (SAFE, SYSTEM, EVENTS, ALL)
+    ),
+    *(
         refused(f"a projector that must not be replayed, {n}", errors.ReplayNever, r, manifest=NEVER_PROJECTOR)
         for n, r in {
             "--projections": SAFE,
@@ -382,6 +393,14 @@ DANGERS = {
 def test_danger_of(request_: ResetRequest, changes: tuple[Change, ...], danger: Danger) -> None:
     """SAFE is said only where every row that goes is rebuilt from events."""
     assert Row(id="", request=request_).plan(*changes).danger is danger
+
+
+def test_a_projector_that_names_no_tables_is_not_safe() -> None:
+    """What it fills elsewhere is not emptied, so a replay may write it twice: the plan says so."""
+    plan = replace(ROWS[0], manifest=projecting(Projector(name="Bare"))).plan()
+
+    assert plan.danger is Danger.CAUTION
+    assert any("Bare" in text for text in plan.warnings)
 
 
 def test_tables_that_nobody_rebuilds_are_named() -> None:

@@ -10,11 +10,11 @@ import pytest
 
 from balados_db import errors
 from balados_db.migration_files import read_migrations
-from balados_db.model import CheckpointState, DatabaseState, Manifest, Migration
+from balados_db.model import CheckpointState, DatabaseState, Manifest, Migration, RelationKind
 from balados_db.planning.plan import Danger, Plan
 from balados_db.planning.reset import Obstacles
 from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_rollback
-from balados_db.planning.steps import CapturePreserved, RollBackMigrations
+from balados_db.planning.steps import CapturePreserved, RefreshViews, RollBackMigrations
 from tests.unit.builders import (
     BOARD,
     FILES,
@@ -91,6 +91,12 @@ ROWS = (
         takes_back="0003_stats",
     ),
     Row(
+        id="--with-dependents: a projector's tables elsewhere are emptied",
+        request=RollbackRequest(schema=BOARD, with_dependents=True),
+        steps=PROJECTION.replace(STATS, BOARD),
+        takes_back="0002_board",
+    ),
+    Row(
         id="permanent data: no table is emptied, no position forgotten",
         request=RollbackRequest(schema=MEMBERS),
         steps=PERMANENT,
@@ -154,13 +160,14 @@ def test_what_destroys_has_the_phrase_of_its_kind(row: Row) -> None:
 
 @every_row
 def test_only_the_one_schema_is_touched(row: Row) -> None:
-    """Every other schema is listed as kept, and captured beforehand."""
+    """Every other schema is listed as kept; only --with-dependents empties tables elsewhere."""
     plan = row.plan()
     if plan.is_empty:
         return
+    written = {row.request.schema, *(t.partition(".")[0] for t in emptied(plan))}
 
-    assert {k.schema for k in plan.keeps} == {s.name for s in row.state.schemas} - {row.request.schema}
-    assert {t.partition(".")[0] for t in emptied(plan)} <= {row.request.schema}
+    assert {k.schema for k in plan.keeps} == {s.name for s in row.state.schemas} - written
+    assert row.request.with_dependents or written == {row.request.schema}
     assert [s.recreated for s in plan.steps if isinstance(s, CapturePreserved)] == [(row.request.schema,)]
 
 
@@ -177,6 +184,18 @@ def test_the_fence_keeps_the_schemas_projectors_out() -> None:
     fence = ROWS[0].plan().fence
 
     assert (fence.class_table, fence.ids) == (SUBSCRIPTIONS, (13,))
+
+
+@pytest.mark.parametrize("name", ["stats.best", "reading.best"], ids=["in the schema", "beside a table elsewhere"])
+def test_a_materialized_view_does_not_go_on_showing_old_rows_unsaid(name: str) -> None:
+    """Over emptied tables it is filled anew, or it is said to be stale."""
+    row = Row(
+        id="", request=RollbackRequest(schema=BOARD if name.startswith("reading") else STATS, with_dependents=True)
+    )
+    plan = row.plan(with_relations(relation(name, kind=RelationKind.MATVIEW)))
+    refreshed = {str(view) for step in plan.steps if isinstance(step, RefreshViews) for view in step.views}
+
+    assert name in refreshed | set(plan.stale)
 
 
 REFUSALS = {

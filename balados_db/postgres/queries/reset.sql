@@ -73,6 +73,18 @@ select pg_catalog.format('alter table %%s alter column %%I %%s', a.attrelid::pg_
  where c.relnamespace = any (select oid from pg_catalog.pg_namespace where nspname = any (%(schemas)s))
    and c.relkind in ('r', 'p') and a.attgenerated in ('', 's') and c.oid <> all (%(keep)s::oid[])
 
+union all
+select pg_catalog.format('drop %%s if exists %%s restrict', i.type, i.identity)
+  from (select 'pg_catalog.pg_cast'::pg_catalog.regclass as classid, oid as objid, castsource as one, casttarget as other from pg_catalog.pg_cast
+         union all
+        select 'pg_catalog.pg_transform'::pg_catalog.regclass, oid, trftype, trftype from pg_catalog.pg_transform) x
+ cross join lateral pg_catalog.pg_identify_object(x.classid, x.objid, 0) i
+ where x.objid >= 16384
+   and exists (select from pg_catalog.pg_type t
+                where t.oid in (x.one, x.other)
+                  and t.typnamespace = any (select oid from pg_catalog.pg_namespace where nspname = any (%(schemas)s)))
+   and not exists (select from pg_catalog.pg_depend e where e.classid = x.classid and e.objid = x.objid and e.deptype = 'e')
+
 -- select_rights --
 -- Owners and grants of the relations in a schema (an ACL that is NULL means the default one), and of their columns, as rows: one for the owner, one for every grant.
 select c.relname as name,

@@ -1,0 +1,7 @@
+CREATE OR REPLACE FUNCTION pg_temp.must(ok boolean, msg text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN IF ok IS NOT TRUE THEN RAISE EXCEPTION '%', msg; END IF; END $$;
+SET search_path = pg_catalog, pg_temp;
+DO $$ BEGIN
+  PERFORM pg_temp.must((SELECT count(*) = 5 FROM events.activity_raw), 'T07-a rows of a partition in events are gone');
+  NULL;
+END $$;
+RESET search_path;

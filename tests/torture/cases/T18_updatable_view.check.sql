@@ -1,0 +1,7 @@
+CREATE OR REPLACE FUNCTION pg_temp.must(ok boolean, msg text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN IF ok IS NOT TRUE THEN RAISE EXCEPTION '%', msg; END IF; END $$;
+SET search_path = pg_catalog, pg_temp;
+DO $$ BEGIN
+  PERFORM pg_temp.must((SELECT count(*) = 5 FROM system.play_tokens), 'T18-a permanent rows deleted through a view');
+  NULL;
+END $$;
+RESET search_path;
