@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from balados_db.planning.create import plan_init as plan_init
     from balados_db.planning.migrate import plan_migrate as plan_migrate
     from balados_db.planning.plan import Plan as Plan
-    from balados_db.planning.reset import ResetRequest as ResetRequest
-    from balados_db.planning.reset import plan_reset as plan_reset
     from balados_db.postgres.catalog import read_state as read_state
     from balados_db.postgres.connection import connect as connect
 
@@ -30,7 +28,7 @@ _HOMES = {
     "ExitStatus": "balados_db.exits",
     "Orders": "balados_db.execution.executor",
     "Plan": "balados_db.planning.plan",
-    "ResetRequest": "balados_db.planning.reset",
+    "ResetRequest": "balados_db.planning.shape",
     "connect": "balados_db.postgres.connection",
     "execute": "balados_db.execution.executor",
     "load_manifest": "balados_db.manifest",

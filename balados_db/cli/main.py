@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -106,17 +107,35 @@ class _Stopped(KeyboardInterrupt):
 
 def main(argv: list[str] | None = None) -> None:
     """Run and exit; never a traceback for something that a user can cause."""
-    _open_closed_streams()
-    status = run(sys.argv[1:] if argv is None else argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    _mend_streams(arguments)
+    status = run(arguments)
+    _stop_listening()
     _flush()
     sys.exit(int(status))
 
 
-def _open_closed_streams() -> None:
-    """A stream that the caller closed (`>&-`) swallows everything; its number must not become a connection's."""
+def _mend_streams(arguments: list[str]) -> None:
+    """Make sure that the outcome can be told.
+
+    A stream that the caller closed (`>&-`) swallows everything: its number must not become a connection's. A letter
+    that the locale lacks is spelled out; JSON is UTF-8 wherever it goes.
+    """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):
+            utf8 = name == "stdout" and "--json" in arguments
+            stream.reconfigure(encoding="utf-8" if utf8 else stream.encoding, errors="backslashreplace")
+
+
+def _stop_listening() -> None:
+    """The outcome is decided: neither a second Ctrl-C nor a late --timeout turns the telling of it into a traceback."""
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _flush() -> None:
@@ -168,6 +187,7 @@ def _help_for(exc: click.ClickException) -> str:
 
 def _told(error: BaladosDbError, arguments: list[str]) -> ExitStatus:
     """Tell an error once: as JSON on standard output, or in words on standard error."""
+    _stop_listening()
     with contextlib.suppress(BrokenPipeError):
         _tell(error, arguments)
     return error.exit_status

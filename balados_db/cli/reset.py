@@ -64,7 +64,7 @@ def reset(
     manifest, files = session.manifest, session.files
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import reset_planner
-    from balados_db.planning.reset import ResetRequest
+    from balados_db.planning.shape import ResetRequest
     from balados_db.postgres.locking import Patience
 
     request = ResetRequest(**chosen, with_dependents=with_dependents)

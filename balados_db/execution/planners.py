@@ -12,8 +12,10 @@ from balados_db.model import DatabaseState, Manifest, Migration, SchemaKind
 from balados_db.planning.create import plan_create, plan_init
 from balados_db.planning.migrate import plan_migrate
 from balados_db.planning.plan import Plan, one_phase
-from balados_db.planning.reset import Obstacles, ResetRequest, Shape, plan_reset, shape_reset
+from balados_db.planning.refusals import Obstacles
+from balados_db.planning.reset import plan_reset
 from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_rollback
+from balados_db.planning.shape import ResetRequest, Shape, shape_reset
 from balados_db.planning.steps import CreateRecords, StampEnvironment, Step
 from balados_db.postgres.catalog import Look, read_state, steadily
 from balados_db.postgres.eventstore import install_files

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from balados_db.errors import MigrationInvalid, RollbackMissing, UsageError
 from balados_db.model import DatabaseState, Manifest, Migration, SchemaKind, Scope
 from balados_db.planning.plan import Phase, Plan, Way, one_phase
-from balados_db.planning.reset import Obstacles, ResetRequest, Shape, plan_reset, shape_reset
+from balados_db.planning.refusals import Obstacles
+from balados_db.planning.reset import plan_reset
+from balados_db.planning.shape import ResetRequest, Shape, shape_reset
 from balados_db.planning.steps import (
     ApplyMigrations,
     CapturePreserved,

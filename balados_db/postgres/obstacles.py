@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from balados_db.model import DatabaseState, Outsider, Relation, Role, TableName
-from balados_db.planning.reset import Obstacles, Shape
+from balados_db.planning.refusals import Obstacles
+from balados_db.planning.shape import Shape
 from balados_db.postgres.catalog import Look, looking
 from balados_db.postgres.queries import query
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -70,7 +71,11 @@ def failure(error: BaladosDbError, command: str) -> str:
 
 
 def _encode(value: dict[str, Any]) -> str:
-    return msgspec.json.encode(value, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(value, enc_hook=str).decode()
+    except UnicodeEncodeError:
+        # A word of the command line that is not UTF-8: spelled with escapes, it can at least be named.
+        return json.dumps(value, default=str)
 
 
 def _target(identity: Identity | None) -> dict[str, Any] | None:

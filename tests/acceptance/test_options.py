@@ -250,6 +250,20 @@ def test_a_signal_takes_everything_back(
     assert shelved.snapshot() == before
 
 
+def test_an_impatient_second_ctrl_c_changes_nothing_about_the_end(shelved: Database, tmp_path: Path) -> None:
+    """However often it is pressed, the run ends with 130 and its sentence, not with a traceback."""
+    with blocked(shelved, tmp_path, "reset") as process:
+        for _ in range(5):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        out, err = process.communicate(timeout=30)
+        until(lambda: not traces(shelved))
+
+    assert (process.returncode, json.loads(out)["errors"][0]["code"]) == (130, "interrupted")
+    assert "Traceback" not in err
+    assert shelved.rows("users.subscriptions") == 20
+
+
 @pytest.mark.parametrize("command", ["reset", "migrate"])
 def test_timeout_bounds_the_whole_run(command: str, shelved: Database, tmp_path: Path) -> None:
     """--timeout ends a run that waits for a lock: exit 6, nothing changed, no session or lock left."""
@@ -372,6 +386,45 @@ def test_closed_streams_are_no_bug(closed: str, filled: Database) -> None:
         assert done.returncode == status, (words, done.stderr)
         assert "Traceback" not in done.stdout + done.stderr
     assert filled.rows("users.subscriptions") == 0
+
+
+def test_a_poor_locale_does_not_lose_the_answer(filled: Database, run_cli: Run) -> None:
+    """Letters that an encoding lacks are spelled out, in words; JSON is UTF-8 whatever the locale says."""
+    poor = {"PYTHONIOENCODING": "ascii"}
+
+    words = run_cli("reset", "--all", "--dry-run", database=filled, env=poor)
+    program = run_cli("status", "--json", "--schema", "é", env={"PYTHONIOENCODING": "latin-1"})
+    done = run_cli(*RESET, database=filled, env=poor)
+
+    assert (words.status, words.err, words.out.isascii()) == (0, "", True)
+    assert "EXTREME DANGER" in words.out
+    assert (program.status, program.json["ok"]) == (2, False)
+    assert (done.status, filled.rows("users.subscriptions")) == (0, 0), done.err
+
+
+def test_a_word_that_is_no_text_is_named_all_the_same(filled: Database) -> None:
+    """Bytes that are not UTF-8 are a wrong name and a wrong phrase, not a bug."""
+    for words, status in (((b"migrate", b"--schema", b"\xff"), 2), ((b"reset", b"--all", b"--confirm", b"\xff"), 3)):
+        done = subprocess.run(
+            [*map(os.fsencode, (*COMMAND, "--manifest", EXAMPLE, "--url", filled.url, "--json")), *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=clean_environment(),
+            check=False,
+        )
+        assert (done.returncode, json.loads(done.stdout)["exit_status"], done.stderr) == (status, status, b"")
+
+
+def test_progress_is_part_of_the_conversation(filled: Database, run_cli: Run) -> None:
+    """--progress json writes one object a step to standard error; the answer stays one object, --quiet stays quiet."""
+    reported = run_cli(*RESET, "--json", "--progress", "json", database=filled)
+    quiet = run_cli(*RESET, "--quiet", database=filled)
+
+    steps = [json.loads(line) for line in reported.err.splitlines()]
+    assert len(steps) > 3
+    assert all(step["done"] < step["total"] for step in steps)
+    assert (reported.status, reported.out.count("\n"), reported.json["changed"]) == (0, 1, True)
+    assert (quiet.status, quiet.out, quiet.err) == (0, "", "")
 
 
 # ── colours ──────────────────────────────────────────────────────────────────────────────────────────────

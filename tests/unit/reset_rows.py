@@ -18,7 +18,9 @@ from balados_db.model import (
     Scope,
 )
 from balados_db.planning.plan import Plan
-from balados_db.planning.reset import Obstacles, ResetRequest, plan_reset, shape_reset
+from balados_db.planning.refusals import Obstacles
+from balados_db.planning.reset import plan_reset
+from balados_db.planning.shape import ResetRequest, shape_reset
 from tests.unit.builders import (
     BOARD,
     FILES,

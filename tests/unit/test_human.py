@@ -10,7 +10,7 @@ import pytest
 
 from balados_db.planning.create import plan_create
 from balados_db.planning.plan import Plan
-from balados_db.planning.reset import Obstacles
+from balados_db.planning.refusals import Obstacles
 from balados_db.rendering.human import cell, console, count, render_plan, render_report, size_of
 from balados_db.report import Report, StepResult
 from tests.unit.builders import (

@@ -10,7 +10,9 @@ import pytest
 from balados_db import errors
 from balados_db.model import CheckpointState, Manifest, Projector, RelationKind, Scope
 from balados_db.planning.plan import Danger
-from balados_db.planning.reset import Obstacles, ResetRequest
+from balados_db.planning.refusals import Obstacles
+from balados_db.planning.shape import ResetRequest
+from balados_db.planning.steps import RefreshViews
 from tests.unit.builders import (
     BOARD,
     FILES,
@@ -507,6 +509,28 @@ def test_schemas_that_the_manifest_does_not_know_are_kept() -> None:
     plan = Row(id="", request=ALL).plan(in_database(undeclared=("elsewhere",)))
 
     assert [(k.schema, k.kind) for k in plan.keeps] == [("elsewhere", "undeclared")]
+
+
+KEPT_ROWS = {
+    "all counted": ({"rows": 5, "exact": True}, 25, True),
+    "one estimated": ({"rows": 5, "exact": False}, 25, False),
+    "one unknown": ({"rows": None, "exact": False}, None, False),
+}
+
+
+@pytest.mark.parametrize(("facts", "rows", "exact"), KEPT_ROWS.values(), ids=KEPT_ROWS)
+def test_kept_rows_say_how_sure_they_are(facts: dict[str, Any], rows: int | None, exact: bool) -> None:
+    """A sum with an estimate in it is an estimate."""
+    plan = ROWS[0].plan(with_relations(relation("members.letters", **facts)))
+
+    assert [(k.rows, k.exact) for k in plan.keeps if k.schema == MEMBERS] == [(rows, exact)]
+
+
+def test_only_views_that_show_something_are_filled_anew() -> None:
+    """A materialized view without data stays without; a plain view needs nothing."""
+    plan = next(row for row in ROWS if row.id.startswith("a materialized view")).plan()
+
+    assert [s.views for s in plan.steps if isinstance(s, RefreshViews)] == [(table("stats.best"),)]
 
 
 def test_a_kept_view_is_not_counted_as_a_table() -> None:

@@ -12,7 +12,7 @@ from balados_db import errors
 from balados_db.migration_files import read_migrations
 from balados_db.model import CheckpointState, DatabaseState, Manifest, Migration, RelationKind
 from balados_db.planning.plan import Danger, Plan
-from balados_db.planning.reset import Obstacles
+from balados_db.planning.refusals import Obstacles
 from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_rollback
 from balados_db.planning.steps import CapturePreserved, RefreshViews, RollBackMigrations
 from tests.unit.builders import (

@@ -21,6 +21,7 @@ from balados_db.planning.steps import (
 )
 from tests.unit.builders import (
     FILES,
+    MANIFEST,
     STATE,
     STATS,
     Change,
@@ -234,6 +235,13 @@ def test_an_edited_migration_is_another_plan() -> None:
 
     assert step_ids(replace(row, files=edited).plan()) == step_ids(row.plan())
     assert replace(row, files=edited).plan().digest != row.plan().digest
+
+
+def test_another_phrase_is_another_plan() -> None:
+    """Whoever changes the manifest's words while a plan waits has changed the plan."""
+    longer = replace(MANIFEST, phrases={**MANIFEST.phrases, Scope.PROJECTIONS: "DELETE PROJECTIONS"})
+
+    assert replace(ROWS[0], manifest=longer).plan().digest != ROWS[0].plan().digest
 
 
 def test_every_request_has_a_digest_of_its_own() -> None:

@@ -1,0 +1,80 @@
+"""What the steps of a run share, and the registry of who carries out which step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from psycopg import sql
+
+from balados_db.model import (
+    Manifest,
+    Migration,
+    SchemaDeclaration,
+    TableName,
+)
+from balados_db.planning.plan import Plan
+from balados_db.planning.steps import Step
+from balados_db.postgres import contents, preservation
+from balados_db.postgres.catalog import Look, read_state
+from balados_db.postgres.queries import query
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from balados_db.model import DatabaseState
+
+Details = Mapping[str, Any]
+
+
+@dataclass(kw_only=True)
+class Run:
+    """What the steps of one phase share."""
+
+    conn: Connection[Any]
+    manifest: Manifest
+    files: Mapping[str, tuple[Migration, ...]]
+    plan: Plan
+    client: str = ""
+    progress: Callable[[str], None] | None = None
+    atomic: bool = True
+    preserved: preservation.Preserved | None = None
+    rights: dict[str, contents.Rights] = field(default_factory=dict)
+    kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    not_restored: list[str] = field(default_factory=list)
+
+    def state(self) -> DatabaseState:
+        """The database as it is now, seen from inside the transaction."""
+        return read_state(Look(conn=self.conn, manifest=self.manifest))
+
+    def store(self) -> SchemaDeclaration:
+        """The declared event store."""
+        store = self.manifest.event_store
+        assert store is not None
+        return store
+
+    def migration(self, schema: str, id_: str) -> Migration:
+        """A migration by its id."""
+        return next(m for m in self.files[schema] if m.id == id_)
+
+
+S = TypeVar("S", bound=Step)
+Handler = Callable[[Any, Run], Details | None]
+HANDLERS: dict[type[Step], Handler] = {}
+
+
+def handles(kind: type[S]) -> Callable[[Callable[[S, Run], Details | None]], Callable[[S, Run], Details | None]]:
+    """Register the one function that carries out a kind of step."""
+
+    def register(function: Callable[[S, Run], Details | None]) -> Callable[[S, Run], Details | None]:
+        HANDLERS[kind] = function
+        return function
+
+    return register
+
+
+def has_rows(conn: Connection[Any], table: TableName) -> bool:
+    """Whether a table holds any row."""
+    row = conn.execute(query("has_rows").format(table=sql.Identifier(*table))).fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,102 @@
+"""Say why a reset must not be: what would be harmed, who is in the way. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from balados_db.errors import (
+    DependentsOutside,
+    EnvironmentProtected,
+    InheritanceAcross,
+    ProjectorsLive,
+    ReferencedFromOutside,
+    ReplayNever,
+    TooLarge,
+    UndeclaredPositions,
+)
+from balados_db.model import (
+    DatabaseState,
+    LiveProjector,
+    Manifest,
+    Outsider,
+    Scope,
+    TableName,
+)
+from balados_db.planning.shape import ResetRequest, Shape
+from balados_db.planning.steps import (
+    listed,
+)
+
+LOCKS_PER_RELATION = {"empty": 3, "recreate": 8}  # measured: hazards "G-LOCKS"; a recreated table is dropped and made
+
+
+@dataclass(frozen=True, kw_only=True)
+class Obstacles:
+    """What a closer look at the shape found outside of it."""
+
+    dependents: tuple[Outsider, ...] = ()  # would fall with what is recreated
+    inheritance: tuple[Outsider, ...] = ()  # parents or children across the border
+    references: tuple[Outsider, ...] = ()  # foreign keys to what is emptied
+    lock_too: tuple[TableName, ...] = ()  # kept tables that dropping locks as well
+    stale: tuple[str, ...] = ()  # kept views that will show old or no rows
+    triggers: tuple[str, ...] = ()  # that fire when tables are emptied
+
+
+def refuse_protected(state: DatabaseState, manifest: Manifest, scope: Scope) -> None:
+    """Refuse to destroy what exists nowhere else in an environment that the manifest protects."""
+    stamp = state.identity.environment if state.identity else None
+    if stamp in manifest.protected and scope is not Scope.PROJECTIONS:
+        raise EnvironmentProtected(environment=stamp)
+
+
+def refuse_positions(state: DatabaseState, manifest: Manifest, request: ResetRequest, shape: Shape) -> None:
+    """Refuse to move what must not move, and to leave behind what nobody would rebuild."""
+    for projector in shape.projectors:
+        if manifest.subscriptions.get(projector.name) == "never" and shape.store is None:
+            raise ReplayNever(name=projector.name)
+    if request.scope is not Scope.PROJECTIONS or request.projector is not None:
+        return
+    refusing = {c.table for c in manifest.checkpoints if c.refuses_undeclared}
+    known = {p.name for p in manifest.projectors} | set(manifest.subscriptions)
+    strangers = {c.projector for c in state.checkpoints if c.table in refusing} - known
+    if strangers:
+        raise UndeclaredPositions(names=listed(tuple(sorted(strangers))), objects=sorted(strangers))
+
+
+def refuse_obstacles(obstacles: Obstacles, shape: Shape) -> None:
+    """Refuse what a closer look found, each object by name."""
+    for outsiders, error in (
+        (obstacles.inheritance, InheritanceAcross),
+        (obstacles.references, ReferencedFromOutside),
+        (obstacles.dependents, DependentsOutside),
+    ):
+        if outsiders:
+            names = listed(tuple(outsiders))
+            objects = [{"type": o.type, "identity": o.identity, "reason": o.reason} for o in outsiders]
+            raise error(count=len(outsiders), names=names, objects=objects)
+
+
+def refuse_size(state: DatabaseState, shape: Shape) -> None:
+    """Refuse what does not fit into one transaction's locks."""
+    assert state.identity is not None
+    recreated = sum(
+        LOCKS_PER_RELATION["recreate"] for s in shape.recreated for r in state.schema(s).relations if r.holds_rows
+    )
+    emptied = sum(LOCKS_PER_RELATION["empty"] + relation.indexes for relation in shape.emptied)
+    needed, room = recreated + emptied, state.identity.lock_room
+    if needed > room:
+        advice = -(-needed * 64 // room)
+        raise TooLarge(needed=needed, room=room, advice=advice)
+
+
+def refuse_live(state: DatabaseState, shape: Shape) -> None:
+    """Refuse while a projector of the scope runs: its memory would survive the reset."""
+    names = {projector.name for projector in shape.projectors}
+    live = tuple(p for p in state.live if shape.store is not None or p.name in names)
+    if live:
+        raise ProjectorsLive(names="; ".join(_who(p) for p in live), objects=[vars(p) for p in live])
+
+
+def _who(projector: LiveProjector) -> str:
+    said = f", {projector.application}" if projector.application not in ("", projector.name) else ""
+    return f"{projector.name} (process {projector.pid}, user {projector.user}{said})"
