@@ -321,27 +321,11 @@ class NotAllowed(Protected):
     cure = "grant what is missing, or connect as the owner"
 
 
-class RollbackUnsafe(Protected):
-    """{problem}"""
-
-    code = "rollback_unsafe"
-
-
 class DifferencesFound(Protected):
     """Schema {schema!r} differs from what its migrations would make, in {count} place(s)."""
 
     code = "differences_found"
     cure = "mend them, or accept each by name with --accept NAME"
-
-
-# ── findings (exit 4) ────────────────────────────────────────────────────────────────────────────────────
-
-
-class Findings(BaladosDbError):
-    """{count} finding(s): {summary}"""
-
-    code = "findings"
-    exit_status = ExitStatus.FINDINGS
 
 
 # ── busy (exit 6) ────────────────────────────────────────────────────────────────────────────────────────

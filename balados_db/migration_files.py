@@ -65,12 +65,7 @@ def _read(path: Path) -> Migration:
         raise MigrationInvalid(
             file=str(path), problem=f"write the ending as {path.suffix.lower()!r}, or yoyo ignores it"
         )
-    try:
-        source = normalised(path.read_bytes())
-    except UnicodeDecodeError as exc:
-        raise MigrationInvalid(file=str(path), problem=f"is not UTF-8 (byte {exc.start})") from exc
-    except OSError as exc:
-        raise MigrationInvalid(file=str(path), problem=f"cannot be read: {exc.strerror or exc}") from exc
+    source = _text(path)
     depends, transactional = _sql_directives(path, source) if path.suffix == ".sql" else _py_directives(path, source)
     rollback = path.with_name(path.stem + _ROLLBACK)
     return Migration(
@@ -82,7 +77,15 @@ def _read(path: Path) -> Migration:
         depends=depends,
         transactional=transactional,
         rollback=rollback if rollback.is_file() else None,
+        rollback_source=_text(rollback) if rollback.is_file() else None,
     )
+
+
+def _text(path: Path) -> str:
+    try:
+        return normalised(path.read_bytes())
+    except UnicodeDecodeError as exc:
+        raise MigrationInvalid(file=str(path), problem=f"is not UTF-8 (byte {exc.start})") from exc
 
 
 def _sql_directives(path: Path, source: str) -> tuple[tuple[str, ...], bool]:

@@ -165,6 +165,7 @@ class Migration:
     depends: tuple[str, ...] = ()
     transactional: bool = True
     rollback: Path | None = None
+    rollback_source: str | None = None
 
     @property
     def is_sql(self) -> bool:

@@ -10,7 +10,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from balados_db.model import Identity, TableName
+from balados_db.model import Identity, Session, TableName
 from balados_db.planning.steps import Step
 
 
@@ -55,6 +55,7 @@ class Way:
     schema: str
     way: str  # "empty" or "recreate"
     why: str
+    holds: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,7 @@ class Plan:
     stale: tuple[str, ...] = ()
     not_restored: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    connected: tuple[Session, ...] = ()
     fence: Fence | None = None
     locks: Locks = field(default_factory=Locks)
     preconditions: Mapping[str, Any] = field(default_factory=dict)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from balados_db.errors import (
+    CheckpointTableMissing,
     DependentsOutside,
+    EnvironmentMismatch,
     EnvironmentProtected,
     InheritanceAcross,
     ProjectorsLive,
@@ -15,6 +17,7 @@ from balados_db.errors import (
     UndeclaredPositions,
 )
 from balados_db.model import (
+    CheckpointTable,
     DatabaseState,
     LiveProjector,
     Manifest,
@@ -42,9 +45,11 @@ class Obstacles:
     triggers: tuple[str, ...] = ()  # that fire when tables are emptied
 
 
-def refuse_protected(state: DatabaseState, manifest: Manifest, scope: Scope) -> None:
-    """Refuse to destroy what exists nowhere else in an environment that the manifest protects."""
+def refuse_environment(state: DatabaseState, manifest: Manifest, scope: Scope) -> None:
+    """Refuse where the database is not what the caller believes, or is protected."""
     stamp = state.identity.environment if state.identity else None
+    if stamp and manifest.environment and stamp != manifest.environment:
+        raise EnvironmentMismatch(expected=manifest.environment, actual=stamp)
     if stamp in manifest.protected and scope is not Scope.PROJECTIONS:
         raise EnvironmentProtected(environment=stamp)
 
@@ -54,13 +59,25 @@ def refuse_positions(state: DatabaseState, manifest: Manifest, request: ResetReq
     for projector in shape.projectors:
         if manifest.subscriptions.get(projector.name) == "never" and shape.store is None:
             raise ReplayNever(name=projector.name)
-    if request.scope is not Scope.PROJECTIONS or request.projector is not None:
+    if request.scope is not Scope.PROJECTIONS:
+        return
+    for checkpoint in manifest.checkpoints:
+        if _is_missing(checkpoint, state, manifest):
+            raise CheckpointTableMissing(table=checkpoint.table)
+    if request.projector is not None:
         return
     refusing = {c.table for c in manifest.checkpoints if c.refuses_undeclared}
     known = {p.name for p in manifest.projectors} | set(manifest.subscriptions)
     strangers = {c.projector for c in state.checkpoints if c.table in refusing} - known
     if strangers:
         raise UndeclaredPositions(names=listed(tuple(sorted(strangers))), objects=sorted(strangers))
+
+
+def _is_missing(checkpoint: CheckpointTable, state: DatabaseState, manifest: Manifest) -> bool:
+    """A declared table of positions that is not there; those of a store that is not installed yet may be."""
+    store = manifest.event_store
+    to_come = store is not None and checkpoint.table.schema == store.name and not state.event_store
+    return not checkpoint.optional and not to_come and checkpoint.table not in state.checkpoint_tables
 
 
 def refuse_obstacles(obstacles: Obstacles, shape: Shape) -> None:

@@ -20,10 +20,10 @@ from balados_db.planning.keeping import kept_schemas
 from balados_db.planning.plan import Danger, Destroyed, Fence, Locks, Phase, Plan, one_phase
 from balados_db.planning.refusals import (
     Obstacles,
+    refuse_environment,
     refuse_live,
     refuse_obstacles,
     refuse_positions,
-    refuse_protected,
     refuse_size,
 )
 from balados_db.planning.shape import ResetRequest, Shape
@@ -62,7 +62,7 @@ def plan_reset(
 
     Raises Protected (exit 5) for what would be harmed, ProjectorsLive (exit 6) for who must be stopped first.
     """
-    refuse_protected(state, manifest, request.scope)
+    refuse_environment(state, manifest, request.scope)
     refuse_positions(state, manifest, request, shape)
     refuse_obstacles(obstacles, shape)
     refuse_size(state, shape)
@@ -76,7 +76,8 @@ def plan_reset(
         danger=_danger(state, manifest, request.scope, shape),
         phrase=manifest.phrases[request.scope],
         destroys=_destroys(state, manifest, shape),
-        keeps=kept_schemas(state, manifest, {way.schema for way in shape.ways}),
+        keeps=kept_schemas(state, manifest, _touched(shape)),
+        connected=state.sessions,
         ways=shape.ways,
         stale=obstacles.stale,
         not_restored=_not_restored(state, shape),
@@ -100,6 +101,11 @@ def _phases(state: DatabaseState, manifest: Manifest, files: Files, shape: Shape
     names = tuple(p.name for p in shape.projectors)
     steps += [ProvePreserved(emptied=shape.emptied_names, forgotten=names), WriteReceipt()]
     return one_phase("reset", steps)
+
+
+def _touched(shape: Shape) -> set[str]:
+    """Schemas of which something is destroyed: none of them can be said to be kept."""
+    return {way.schema for way in shape.ways} | {relation.schema for relation in shape.emptied}
 
 
 def _refilled(shape: Shape) -> tuple[TableName, ...]:
@@ -239,7 +245,7 @@ def _fence(state: DatabaseState, manifest: Manifest, shape: Shape) -> Fence:
     store = manifest.event_store
     live = store.layout.liveness if store and store.layout else None
     others = bool(state.sessions)
-    if live is None or live.table not in state.checkpoint_tables:
+    if live is None or not state.event_store:
         return Fence(others_connected=others)
     names = tuple(p.name for p in shape.projectors)
     return Fence(

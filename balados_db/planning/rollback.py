@@ -18,7 +18,6 @@ from balados_db.planning.steps import (
     GiveBack,
     ProvePreserved,
     RecordStructure,
-    RefreshViews,
     RollBackMigrations,
     Step,
     WriteReceipt,
@@ -89,10 +88,12 @@ def plan_rollback(
     plan = plan_reset(state, manifest, files, reset, shape, obstacles, ignore_live=ignore_live)
     if not migrations:
         return Plan(command="rollback", identity=state.identity)
-    return replace(plan, command="rollback", phases=_phases(plan, request.schema, migrations))
+    backs = {m.id: m.rollback_source for m in files.get(request.schema, ()) if m.id in migrations}
+    facts = {**plan.preconditions, "rollback files": backs}
+    return replace(plan, command="rollback", preconditions=facts, phases=_phases(plan, request.schema, migrations))
 
 
-_NOT_OURS = (DropContents, ApplyMigrations, GiveBack, RefreshViews)
+_NOT_OURS = (DropContents, ApplyMigrations, GiveBack)
 
 
 def _phases(plan: Plan, schema: str, migrations: tuple[str, ...]) -> tuple[Phase, ...]:

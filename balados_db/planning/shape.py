@@ -93,6 +93,8 @@ def shape_reset(
         ways=(*ways, *_store_way(state, manifest, store)),
         store=store,
     )
+    if request.with_dependents:
+        _refuse_seeded_elsewhere(state, shape)
     shape = replace(shape, emptied=_emptied(state, shape, request))
     return replace(shape, refreshed=_refreshed(state, shape))
 
@@ -167,13 +169,27 @@ def _refuse_hidden_store(state: DatabaseState, schemas: tuple[SchemaDeclaration,
 
 
 def _refuse_missing_tables(state: DatabaseState, request: ResetRequest, projectors: tuple[Projector, ...]) -> None:
-    """A single projector starts over only where its tables are known: else it would write its rows twice."""
-    if request.projector is None:
+    """Whoever starts over alone does so only where its tables can be emptied: else it would write its rows twice."""
+    if request.projector is None and not request.with_dependents:
         return
     for projector in projectors:
-        missing = tuple(table for table in projector.tables if state.relation(table) is None)
+        missing = tuple(table for table in projector.tables if not _can_be_emptied(state.relation(table)))
         if missing or not projector.tables:
             raise ProjectorTablesMissing(projector=projector.name, tables=listed(missing) or "none are declared")
+
+
+def _can_be_emptied(relation: Relation | None) -> bool:
+    return relation is not None and relation.holds_rows and relation.role is Role.CONTENT
+
+
+def _refuse_seeded_elsewhere(state: DatabaseState, shape: Shape) -> None:
+    """A table that is taken along is emptied: where migrations leave rows in it, that is not what they made."""
+    whole = {way.schema for way in shape.ways}
+    for table in (t for p in shape.projectors for t in p.tables if t.schema not in whole):
+        record = state.schema(table.schema).record
+        if record is not None and table.name in record.seeded:
+            reason = f"its migrations insert rows ({table.name})"
+            raise EmptyImpossible(schema=table.schema, reason=reason, hint="reset all projections together")
 
 
 # ── the way each schema goes ─────────────────────────────────────────────────────────────────────────────
@@ -182,7 +198,7 @@ def _refuse_missing_tables(state: DatabaseState, request: ResetRequest, projecto
 def _way(state: DatabaseState, schema: SchemaDeclaration, files: Files, request: ResetRequest, leans: bool) -> Way:
     found = state.schema(schema.name)
     if request.way == "empty" and found.exists:
-        return _empty(found, "asked for with --empty")
+        return _empty(found, schema, "asked for with --empty")
     if request.way == "recreate":
         return _recreate(found, files.get(schema.name, ()), schema, "asked for with --recreate")
     reason = _reason_to_recreate(found, files.get(schema.name, ()))
@@ -192,13 +208,13 @@ def _way(state: DatabaseState, schema: SchemaDeclaration, files: Files, request:
         raise EmptyImpossible(schema=schema.name, reason=reason, hint=f"reset --schema {schema.name}, or say --empty")
     if reason:
         return _recreate(found, files.get(schema.name, ()), schema, reason)
-    return _empty(found, "its migrations and its structure are as they were recorded")
+    return _empty(found, schema, "its migrations and its structure are as they were recorded")
 
 
-def _empty(found: SchemaState, why: str) -> Way:
+def _empty(found: SchemaState, schema: SchemaDeclaration, why: str) -> Way:
     if found.cannot_empty:
         raise EmptyImpossible(schema=found.name, reason=f"this role may not truncate {listed(found.cannot_empty)}")
-    return Way(schema=found.name, way="empty", why=why)
+    return Way(schema=found.name, way="empty", why=why, holds=schema.holds)
 
 
 def _recreate(found: SchemaState, files: tuple[Migration, ...], schema: SchemaDeclaration, why: str) -> Way:
@@ -207,7 +223,7 @@ def _recreate(found: SchemaState, files: tuple[Migration, ...], schema: SchemaDe
         raise RecreateImpossible(schema=schema.name, reason=f"{impossible} ({why})")
     if found.undroppable:
         raise Undroppable(schema=schema.name, names=listed(found.undroppable))
-    return Way(schema=schema.name, way="recreate", why=why)
+    return Way(schema=schema.name, way="recreate", why=why, holds=schema.holds)
 
 
 def _reason_not_to_recreate(found: SchemaState, files: tuple[Migration, ...], schema: SchemaDeclaration) -> str | None:
@@ -248,7 +264,8 @@ def _store_way(state: DatabaseState, manifest: Manifest, store: str | None) -> t
     missing = tuple(t for t in declared.layout.proof if t not in state.event_store_tables)
     if missing:
         raise UnknownEventStore(schema=store, missing=listed(missing))
-    return (Way(schema=store, way="empty", why="its tables' identity is what its library locks by; seeded anew"),)
+    why = "its tables' identity is what its library locks by; seeded anew"
+    return (Way(schema=store, way="empty", why=why, holds=declared.holds),)
 
 
 # ── the tables ───────────────────────────────────────────────────────────────────────────────────────────

@@ -126,6 +126,8 @@ def _findings(
     findings += [f"{name}: not in the manifest" for name in state.undeclared]
     if manifest.event_store and not state.event_store:
         findings.append(f"{manifest.event_store.name}: no event store is installed")
+    if state.event_store and state.missing_additions:
+        findings.append(f"the event store lacks what its install SQL adds: {listed(state.missing_additions)}")
     for p in projectors:
         if p.lag is not None and p.lag < 0:
             findings.append(f"{p.projector}: is ahead of the head by {-p.lag}: it will skip new events")

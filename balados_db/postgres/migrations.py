@@ -144,8 +144,7 @@ def _run_one(
     elif direction == "apply":
         _run_sql(conn, str(migration.path), migration.source)
     else:
-        assert migration.rollback is not None
-        _run_sql(conn, str(migration.rollback), migration.rollback.read_text(encoding="utf-8-sig"))
+        _run_sql(conn, str(migration.rollback), migration.rollback_source or "")
     _settle(conn, str(migration.path))
 
 

@@ -112,6 +112,7 @@ def _plan(plan: Plan | None) -> dict[str, Any] | None:
         "destroys": [asdict(d) for d in plan.destroys],
         "keeps": [asdict(k) for k in plan.keeps],
         "ways": [asdict(w) for w in plan.ways],
+        "connected": [asdict(s) for s in plan.connected],
         "stale": list(plan.stale),
         "not_restored": list(plan.not_restored),
     }

@@ -59,6 +59,7 @@ def render_plan(plan: Plan, out: Console, source: str | None = None) -> None:
         return
     _will(plan, out)
     _keeps(plan, out)
+    _connected(plan, out)
     for text in plan.not_restored:
         out.print(f"  [yellow]cannot be given back by this role:[/] {escape(text)}")
     for text in plan.stale:
@@ -110,6 +111,8 @@ def _destroys(plan: Plan, schema: str, destroyed: list[Destroyed], out: Console)
     verb = _VERBS[way.way if way else "empty"]
     rows, size = _rows(destroyed), size_of(sum(d.bytes for d in destroyed))
     out.print(f"  - {verb} [bold]{escape(schema)}[/]: {rows}, {size} in {_tables(destroyed)}")
+    if way and way.holds:
+        out.print(f"    it holds {escape(way.holds)}")
     if way:
         out.print(f"    [dim]because {escape(way.why)}[/]")
 
@@ -146,17 +149,26 @@ def _keeps(plan: Plan, out: Console) -> None:
         out.print(f"  ✓ [bold]{escape(kept.schema)}[/]: {escape(_kept(kept))}")
 
 
+def _connected(plan: Plan, out: Console) -> None:
+    if not plan.connected or not plan.destructive:
+        return
+    who = tuple(f"{s.application or 'unnamed'} (process {s.pid}, user {s.user}, {s.client})" for s in plan.connected)
+    out.print(f"\nConnected meanwhile: {escape(listed(who))}")
+
+
 def _kept(kept: Kept) -> str:
     if kept.kind == "undeclared":
         return "not in the manifest, so not touched"
-    rows = f"{kept.tables} tables, {count(kept.rows, kept.exact)}"
+    tables = "1 table" if kept.tables == 1 else f"{kept.tables} tables"
+    rows = f"{tables}, {count(kept.rows, kept.exact)}"
     return f"{rows} — {kept.holds}" if kept.holds else rows
 
 
 def _rows(destroyed: list[Destroyed]) -> str:
-    if any(d.rows is None for d in destroyed):
-        return "unknown rows"
-    return count(sum(d.rows or 0 for d in destroyed), all(d.exact for d in destroyed))
+    known = [d.rows for d in destroyed if d.rows is not None]
+    if len(known) < len(destroyed):
+        return f"at least {sum(known):,} rows" if sum(known) else "unknown rows"
+    return count(sum(known), all(d.exact for d in destroyed))
 
 
 def count(rows: int | None, exact: bool) -> str:

@@ -393,12 +393,12 @@ def test_a_poor_locale_does_not_lose_the_answer(filled: Database, run_cli: Run) 
     poor = {"PYTHONIOENCODING": "ascii"}
 
     words = run_cli("reset", "--all", "--dry-run", database=filled, env=poor)
-    program = run_cli("status", "--json", "--schema", "é", env={"PYTHONIOENCODING": "latin-1"})
+    program = run_cli("migrate", "--json", "--schema", "évents", env={"PYTHONIOENCODING": "latin-1"})
     done = run_cli(*RESET, database=filled, env=poor)
 
     assert (words.status, words.err, words.out.isascii()) == (0, "", True)
     assert "EXTREME DANGER" in words.out
-    assert (program.status, program.json["ok"]) == (2, False)
+    assert (program.status, "évents" in program.out) == (2, True)
     assert (done.status, filled.rows("users.subscriptions")) == (0, 0), done.err
 
 

@@ -119,10 +119,6 @@ select n.nspname as schema
  group by n.nspname
 having pg_catalog.count(*) = pg_catalog.cardinality(%(proof)s::text[])
 
--- select_privileges_on_database --
--- May this role create schemas here?
-select pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')
-
 -- count_rows --
 -- A bounded exact count: one more than the bound means "more than that".
 select pg_catalog.count(*) from (select from {table} limit {bound}) counted

@@ -38,10 +38,6 @@ select pid,
    and %(me)s::text is not null
  order by pid
 
--- database_exists --
--- Asked in the maintenance database.
-select exists (select from pg_catalog.pg_database where datname = %(database)s)
-
 -- create_database --
 -- template0: nothing that somebody left in template1 comes along.
 create database {database} template template0 encoding 'UTF8'
