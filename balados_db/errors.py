@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 
 from balados_db.exits import ExitStatus
 
+_UNCHANGED = "Nothing was changed."
+
 
 class BaladosDbError(Exception):
     """The command failed."""
@@ -20,13 +22,17 @@ class BaladosDbError(Exception):
 
     def __init__(self, *, hint: str | None = None, **facts: Any) -> None:
         self.facts = facts
+        self.done: tuple[str, ...] = ()  # what was committed before, in a run that cannot be one transaction
         self.hint = hint if hint is not None else self.cure.format_map(facts)
         super().__init__(self.message)
 
     @property
     def message(self) -> str:
-        """The docstring as one line, with this error's facts."""
-        return " ".join((type(self).__doc__ or "").split()).format_map(self.facts)
+        """The docstring as one line, with this error's facts, and what had been done before it."""
+        text = " ".join((type(self).__doc__ or "").split()).format_map(self.facts)
+        if not self.done:
+            return text
+        return f"{text.removesuffix(_UNCHANGED).rstrip()} Done before it, and kept: {'; '.join(self.done)}."
 
 
 # ── usage: arguments, manifest or migrations are wrong (exit 2) ──────────────────────────────────────────
@@ -422,6 +428,13 @@ class MigrationFailed(BaladosDbError):
     """{where}: {problem}. Nothing was changed."""
 
     code = "migration_failed"
+
+
+class MigrationHalfDone(BaladosDbError):
+    """{where}: {problem}. The file is not transactional: what it did before that stays."""
+
+    code = "migration_half_done"
+    cure = "look at what is there, mend the file so that it can run again, and migrate"
 
 
 class StepFailed(BaladosDbError):

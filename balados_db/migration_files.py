@@ -76,8 +76,8 @@ def _read(path: Path) -> Migration:
         hash=hashlib.sha256(path.stem.encode()).hexdigest(),  # yoyo's: of the name, not of the content
         depends=depends,
         transactional=transactional,
-        rollback=rollback if rollback.is_file() else None,
-        rollback_source=_text(rollback) if rollback.is_file() else None,
+        rollback=rollback if rollback.exists() else None,
+        rollback_source=_text(rollback) if rollback.exists() else None,
     )
 
 
@@ -86,6 +86,8 @@ def _text(path: Path) -> str:
         return normalised(path.read_bytes())
     except UnicodeDecodeError as exc:
         raise MigrationInvalid(file=str(path), problem=f"is not UTF-8 (byte {exc.start})") from exc
+    except OSError as exc:
+        raise MigrationInvalid(file=str(path), problem=f"cannot be read: {exc.strerror}") from exc
 
 
 def _sql_directives(path: Path, source: str) -> tuple[tuple[str, ...], bool]:

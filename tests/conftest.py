@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGE = "postgres:15"
@@ -158,7 +158,8 @@ class Database:
 
 def _url(server: str, name: str) -> str:
     parts = psycopg.conninfo.conninfo_to_dict(server)
-    return make_conninfo("", **{**parts, "dbname": name})
+    login = ":".join(quote(str(parts[key]), safe="") for key in ("user", "password") if parts.get(key))
+    return f"postgresql://{login}@{parts.get('host', '127.0.0.1')}:{parts.get('port', 5432)}/{quote(name, safe='')}"
 
 
 @pytest.fixture(scope="session")

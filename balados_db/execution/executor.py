@@ -112,10 +112,14 @@ def _phases(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection
             progress=_progress(orders, plan, len(done)),
             atomic=phase.atomic,
         )
-        if phase.atomic:
-            done += _atomic(phase, run, orders, guard, first=number == 0)
-        else:
-            done += [_step(step, run) for step in phase.steps]
+        try:
+            if phase.atomic:
+                done += _atomic(phase, run, orders, guard, first=number == 0)
+            else:
+                done += [_step(step, run) for step in phase.steps]
+        except BaladosDbError as exc:
+            exc.done = tuple(result.summary for result in done)
+            raise
     return done
 
 

@@ -134,7 +134,8 @@ def forget_checkpoints(step: steps.ForgetCheckpoints, run: Run) -> Details:
         "projector": named(checkpoint.projector),
         "condition": eventstore.condition(checkpoint),
     }
-    parameters = {"projectors": list(step.projectors)}
+    everybody = [row.projector for row in eventstore.read_checkpoints(run.conn, checkpoint)] if step.everybody else []
+    parameters = {"projectors": everybody or list(step.projectors)}
     if checkpoint.sql is not None:
         cursor = run.conn.execute(checkpoint.sql, parameters)
     elif checkpoint.set is not None:

@@ -133,7 +133,7 @@ class Plan:
             "database": self.identity.database,
         }
         steps = [{"step": step.id, **asdict(step)} for step in self.steps]
-        facts = {"command": self.command, "where": where, "steps": steps, "phrase": self.phrase}
+        facts = {"command": self.command, "where": where, "steps": steps, "phrase": self.phrase, "danger": self.danger}
         canonical = json.dumps({**facts, "preconditions": self.preconditions}, sort_keys=True, default=str)
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 

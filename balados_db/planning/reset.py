@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from balados_db.model import (
-    CheckpointTable,
     DatabaseState,
     Manifest,
     Migration,
@@ -231,14 +230,7 @@ def _position_warnings(state: DatabaseState, manifest: Manifest, shape: Shape) -
     strangers = {c.projector for c in state.checkpoints} - known
     if strangers:
         warnings.append(f"positions that the manifest does not declare are kept: {listed(tuple(sorted(strangers)))}")
-    missing = [str(c.table) for c in manifest.checkpoints if _absent(c, state)]
-    if missing:
-        warnings.append(f"checkpoint tables that do not exist: {listed(tuple(missing))}")
     return warnings
-
-
-def _absent(checkpoint: CheckpointTable, state: DatabaseState) -> bool:
-    return not checkpoint.optional and checkpoint.table not in state.checkpoint_tables
 
 
 def _fence(state: DatabaseState, manifest: Manifest, shape: Shape) -> Fence:

@@ -81,7 +81,7 @@ def shape_reset(
     Raises a Protected error where the request cannot be right whatever the database's dependencies are.
     """
     schemas = _schemas(manifest, request)
-    _refuse_hidden_store(state, schemas)
+    _refuse_hidden_store(state, manifest, schemas)
     projectors = _projectors(manifest, request, schemas)
     plain = [schema for schema in schemas if schema.kind is not SchemaKind.EVENT_STORE]
     ways = tuple(_way(state, schema, files, request, schema.name in leaning) for schema in plain)
@@ -162,10 +162,12 @@ def _followed(
         inside |= {table for tables in outside.values() for table in tables}
 
 
-def _refuse_hidden_store(state: DatabaseState, schemas: tuple[SchemaDeclaration, ...]) -> None:
+def _refuse_hidden_store(state: DatabaseState, manifest: Manifest, schemas: tuple[SchemaDeclaration, ...]) -> None:
+    store = manifest.event_store
+    proof = store.layout.proof if store and store.layout else ()
     for schema in schemas:
         if schema.kind is not SchemaKind.EVENT_STORE and schema.name in state.store_in:
-            raise EventStoreInScope(schema=schema.name, kind=schema.kind.value, tables="streams, events, …")
+            raise EventStoreInScope(schema=schema.name, kind=schema.kind.value, tables=listed(proof))
 
 
 def _refuse_missing_tables(state: DatabaseState, request: ResetRequest, projectors: tuple[Projector, ...]) -> None:

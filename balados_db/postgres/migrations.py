@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from balados_db.errors import LockHeld, MigrationFailed, MigrationInvalid
+from balados_db.errors import LockHeld, MigrationFailed, MigrationHalfDone, MigrationInvalid
 from balados_db.model import AppliedMigration, Migration
 from balados_db.postgres.connection import local_settings
 from balados_db.postgres.queries import named, query
@@ -224,8 +224,7 @@ def apply_alone(conn: Connection[Any], schema: str, migration: Migration) -> Non
             if sqlparse.format(statement, strip_comments=True).strip():
                 conn.execute(statement)
     except psycopg.Error as exc:
-        problem = f"{exc.diag.message_primary or exc}; the statements before it stay, this file is not transactional"
-        raise MigrationFailed(where=str(migration.path), problem=problem, hint="") from exc
+        raise MigrationHalfDone(where=str(migration.path), problem=exc.diag.message_primary or str(exc)) from exc
     finally:
         conn.execute(query("reset_session"))
     with conn.transaction():

@@ -50,11 +50,11 @@ def failure(error: BaladosDbError, command: str) -> str:
             "command": command,
             "ok": False,
             "exit_status": int(error.exit_status),
-            "changed": False,
+            "changed": bool(error.done),
             "dry_run": False,
             "target": None,
             "plan": None,
-            "result": {},
+            "result": {"done": list(error.done)} if error.done else {},
             "warnings": [],
             "errors": [
                 {

@@ -110,9 +110,8 @@ def _destroys(plan: Plan, schema: str, destroyed: list[Destroyed], out: Console)
     way = next((w for w in plan.ways if w.schema == schema), None)
     verb = _VERBS[way.way if way else "empty"]
     rows, size = _rows(destroyed), size_of(sum(d.bytes for d in destroyed))
-    out.print(f"  - {verb} [bold]{escape(schema)}[/]: {rows}, {size} in {_tables(destroyed)}")
-    if way and way.holds:
-        out.print(f"    it holds {escape(way.holds)}")
+    holds = f" — {escape(way.holds)}" if way and way.holds else ""
+    out.print(f"  - {verb} [bold]{escape(schema)}[/]: {rows}, {size} in {_tables(destroyed)}{holds}")
     if way:
         out.print(f"    [dim]because {escape(way.why)}[/]")
 

@@ -196,13 +196,15 @@ ODDLY = {"system": "Système", "users": 'the "users"', "public": "it's 100% publ
 @pytest.fixture(params=[ODDLY], ids=["named oddly"])
 def example(request, database):
     """The three schemas migrated, and a connection that finds nothing but pg_catalog by itself."""
-    example = Example(database.connect(), request.param)
+    connection = database.connect()
+    example = Example(connection, request.param)
     example.run("set client_min_messages = warning")
     example.run("set search_path = pg_catalog, pg_temp")
     for schema in FOLDERS:
         example.run(f"create schema if not exists {{{schema}}}")
         example.migrate(schema, migrations(schema))
-    return example
+    yield example
+    connection.close()
 
 
 def by_table(listing: str) -> dict[str, str]:
@@ -291,9 +293,11 @@ def test_rollbacks_take_back_everything(example):
         assert example.objects(schema) == []
 
 
-def test_plain_yoyo_accepts_the_folders(database):
+def test_plain_yoyo_accepts_the_folders(request, database):
     """`yoyo apply` runs the same files, and `yoyo rollback --all` takes them back."""
-    example = Example(database.connect(), {schema: schema.title() for schema in FOLDERS})
+    connection = database.connect()
+    request.addfinalizer(connection.close)
+    example = Example(connection, {schema: schema.title() for schema in FOLDERS})
     url = "postgresql+psycopg://" + database.url.partition("://")[2] + ("&" if "?" in database.url else "?")
 
     def yoyo(*words: str) -> None:

@@ -61,11 +61,11 @@ PREVIEWS: dict[str, tuple[Row, tuple[Change, ...], str]] = {
 server 127.0.0.1:5432 · database club · role librarian · environment staging · PostgreSQL 15.4 (URL from --url)
 
 This will:
-  - empty reading: 30 rows, 24 kB in loans, fines, privacy
+  - empty reading: 30 rows, 24 kB in loans, fines, privacy — what reading shows
     because its migrations and its structure are as they were recorded
-  - empty board: 10 rows, 8 kB in feed
+  - empty board: 10 rows, 8 kB in feed — what board shows
     because its migrations and its structure are as they were recorded
-  - empty stats: 10 rows, 8 kB in counters
+  - empty stats: 10 rows, 8 kB in counters — what stats shows
     because its migrations and its structure are as they were recorded
   - forget how far Loans, Feed, Counter got, in log.subscriptions, log.projection_versions: they replay history
 
@@ -85,7 +85,7 @@ This is kept; any difference before the commit takes everything back:
 server 127.0.0.1:5432 · database club · role librarian · environment not stamped · PostgreSQL 15.4 (URL from --url)
 
 This will:
-  - empty stats: ~1,234,577 rows, 3 MB in counters, by_hand
+  - empty stats: ~1,234,577 rows, 3 MB in counters, by_hand — what stats shows
     because its migrations and its structure are as they were recorded
   - forget how far Counter got, in log.subscriptions, log.projection_versions: they replay history
 
@@ -107,7 +107,7 @@ This is kept; any difference before the commit takes everything back:
 server 127.0.0.1:5432 · database club · role librarian · environment not stamped · PostgreSQL 15.4 (URL from --url)
 
 This will:
-  - drop and recreate members: 20 rows, 16 kB in people, cards
+  - drop and recreate members: 20 rows, 16 kB in people, cards — members and their cards
     because its structure is no longer the one that was recorded
   - apply to members: 0001_members, 0002_members
   - give back owners, grants and publications in members
@@ -131,7 +131,7 @@ This is kept; any difference before the commit takes everything back:
 server 127.0.0.1:5432 · database club · role librarian · environment not stamped · PostgreSQL 15.4 (URL from --url)
 
 This will:
-  - empty log: 30 rows, 24 kB in streams, events, subscriptions
+  - empty log: 30 rows, 24 kB in streams, events, subscriptions — every event
     because its tables' identity is what its library locks by; seeded anew
   - seed the event store in log
   - forget how far everybody got, in log.projection_versions
@@ -203,7 +203,7 @@ def test_a_long_list_is_one_line() -> None:
     text = preview(Row(id="", request=STATS_ALONE).plan(tables))
     line = next(line for line in text.splitlines() if "empty stats" in line)
 
-    assert line.endswith("and 5 more")
+    assert line.endswith("and 5 more — what stats shows")
     assert len(line) > 200
 
 

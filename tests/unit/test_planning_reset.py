@@ -147,6 +147,13 @@ REFUSALS = (
         state=also(without_relation("reading.privacy")),
         says="reading.privacy",
     ),
+    refused(
+        "a checkpoint table that is not there",
+        errors.CheckpointTableMissing,
+        SAFE,
+        state=also(in_database(checkpoint_tables=(VERSIONS,))),
+        says="log.subscriptions",
+    ),
     *(
         refused(f"--projector with {what} among its tables", errors.ProjectorTablesMissing, ODD, **f)
         for what, f in {
@@ -423,7 +430,6 @@ WARNINGS = {
         SAFE,
         (in_database(checkpoints=(CheckpointState(table=SUBSCRIPTIONS, projector="Stranger"),)),),
     ),
-    "a checkpoint table that is not there": ("log.subscriptions", SAFE, (in_database(checkpoint_tables=(VERSIONS,)),)),
     "projections that outlive their events": ("every projection becomes stale", EVENTS, ()),
 }
 

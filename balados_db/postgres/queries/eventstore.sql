@@ -31,7 +31,9 @@ delete from {table}
    and {condition}
 
 -- delete_every_checkpoint --
+-- Of everybody, but only the rows that the manifest's `where` calls checkpoints.
 delete from {table}
+ where {condition}
 
 -- set_checkpoints --
 update {table}
@@ -42,6 +44,7 @@ update {table}
 -- set_every_checkpoint --
 update {table}
    set {assignments}
+ where {condition}
 
 -- count_checkpoints --
 -- What must be none after forgetting by DELETE.
