@@ -11,12 +11,26 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
-from msgspec import Meta, Struct
 
 from balados_db.errors import ManifestInvalid, ManifestMissing, ManifestSyntax, ManifestUnreadable
+from balados_db.manifest_file import (
+    FILE_NAME,
+    CheckpointSection,
+    ConfirmationSection,
+    DatabaseSection,
+    EnvironmentsSection,
+    EventStoreSection,
+    ManifestFile,
+    ProjectorSection,
+    SchemaSection,
+    Section,
+    SetForget,
+    SqlForget,
+    SubscriptionSection,
+)
 from balados_db.model import (
     OWN_SCHEMA,
     CheckpointTable,
@@ -30,128 +44,7 @@ from balados_db.model import (
     TableName,
 )
 
-FILE_NAME = "balados-db.toml"
 PRESETS = Path(__file__).parent / "presets"
-
-
-# ── the shape of the file ────────────────────────────────────────────────────────────────────────────────
-
-
-class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the manifest; keys that it does not know are mistakes."""
-
-
-class DatabaseSection(Section, frozen=True):
-    """Which database, and what the caller believes it is."""
-
-    url: str | None = None
-    environment: str | None = None
-
-
-class SchemaSection(Section, frozen=True):
-    """What one PostgreSQL schema is."""
-
-    kind: SchemaKind
-    migrations: str | None = None
-    holds: str = ""
-    layout: str | None = None
-    install: str | None = None
-
-
-class ProjectorSection(Section, frozen=True):
-    """One rebuildable unit: its tables as SCHEMA.TABLE, and the events that it is rebuilt from."""
-
-    tables: tuple[str, ...] = ()
-    events: tuple[str, ...] = ()
-
-
-class SetForget(Section, frozen=True):
-    """Forget by setting columns."""
-
-    set: Annotated[dict[str, str | int | None], Meta(min_length=1)]
-
-
-class SqlForget(Section, frozen=True):
-    """Forget by a statement of one's own; %(projectors)s is the array of names."""
-
-    sql: Annotated[str, Meta(min_length=1)]
-
-
-class CheckpointSection(Section, frozen=True):
-    """A table that remembers how far projectors got, and how to forget that."""
-
-    table: str
-    projector: str
-    position: str | None = None
-    forget: Literal["delete"] | dict[str, Any] = "delete"
-    where: str | None = None
-    undeclared: Literal["keep", "refuse"] | None = None
-    optional: bool = False
-
-
-class SubscriptionSection(Section, frozen=True):
-    """A subscriber that is no projector; replay = "never" protects its position from every command."""
-
-    replay: Literal["allowed", "never"] = "allowed"
-
-
-class LivenessSection(Section, frozen=True):
-    """How a running projector shows itself: an advisory lock on (oid of `table`, `id` of its row)."""
-
-    table: str
-    id: str
-    name: str
-
-
-class EventStoreSection(Section, frozen=True):
-    """What an event store looks like; for layout = "custom", and the shape of every preset."""
-
-    proof: tuple[str, ...] = ()
-    tables: tuple[str, ...] = ()
-    head: str | None = None
-    seed: str | None = None
-    additions: str | None = None
-    reset_settings: dict[str, str] = {}
-    liveness: LivenessSection | None = None
-    checkpoints: tuple[CheckpointSection, ...] = ()
-
-
-Phrase = Annotated[str, Meta(min_length=1)]
-
-
-class ConfirmationSection(Section, frozen=True):
-    """The phrase for each scope; a manifest may make one longer."""
-
-    projections: Phrase = "DELETE"
-    system: Phrase = "DELETE"
-    events: Phrase = "DELETE ALL EVENTS"
-    all: Phrase = "DELETE ALL DATA"
-
-
-class EnvironmentsSection(Section, frozen=True):
-    """Names of environments, beside `production`, in which permanent data and events cannot be reset."""
-
-    protected: tuple[str, ...] = ("production",)
-
-
-class ManifestFile(Section, frozen=True):
-    """The manifest as it is written."""
-
-    version: Literal[1]
-    database: DatabaseSection = DatabaseSection()
-    schemas: dict[str, SchemaSection] = {}
-    projectors: dict[str, ProjectorSection] = {}
-    checkpoints: tuple[CheckpointSection, ...] = ()
-    subscriptions: dict[str, SubscriptionSection] = {}
-    event_store: EventStoreSection | None = None
-    confirmation: ConfirmationSection = ConfirmationSection()
-    environments: EnvironmentsSection = EnvironmentsSection()
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of the manifest."""
-    schema = msgspec.json.schema(ManifestFile)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": FILE_NAME, **schema}
 
 
 # ── finding and decoding ─────────────────────────────────────────────────────────────────────────────────

@@ -79,7 +79,7 @@ def known_stores() -> tuple[KnownStore, ...]:
 def _known(layout: str, preset: Mapping[str, object]) -> KnownStore:
     import msgspec
 
-    from balados_db.manifest import EventStoreSection
+    from balados_db.manifest_file import EventStoreSection
 
     section = msgspec.convert(preset, EventStoreSection)
     live = section.liveness.table if section.liveness else None

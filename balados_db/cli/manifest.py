@@ -77,7 +77,7 @@ def schema(session: Session) -> Report:
     """Needs neither a manifest nor a database."""
     import json
 
-    from balados_db.manifest import json_schema
+    from balados_db.manifest_file import json_schema
 
     found = json_schema()
     text = None if session.options.json else json.dumps(found, indent=2, ensure_ascii=False)
@@ -97,7 +97,7 @@ def schema(session: Session) -> Report:
 @click.option("--out", metavar="FILE", help="Where to write it; - for standard output [default: balados-db.toml].")
 def init(session: Session, out: str | None) -> Report:
     """Look at the database, and propose."""
-    from balados_db.manifest import FILE_NAME
+    from balados_db.manifest_file import FILE_NAME
 
     file = None if out == "-" else Path(out or session.options.manifest or FILE_NAME)
     if file is not None and file.exists():

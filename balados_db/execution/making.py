@@ -11,7 +11,7 @@ from balados_db.model import (
     OWN_SCHEMA,
 )
 from balados_db.planning import steps
-from balados_db.postgres import eventstore, migrations
+from balados_db.postgres import eventstore, history, migrations
 from balados_db.postgres.catalog import digest_of, read_structures, skipped
 from balados_db.postgres.queries import query
 
@@ -88,7 +88,7 @@ def mark_applied(step: steps.MarkApplied, run: Run) -> Details:
     migrations.ensure_history(run.conn, step.schema)
     chosen = [run.migration(step.schema, id_) for id_ in step.migrations]
     with migrations.plain_yoyo_kept_out(run.conn, step.schema):
-        migrations.note_applied(run.conn, step.schema, chosen, "mark")
+        history.note_applied(run.conn, step.schema, chosen, "mark")
     own = sql.Identifier(OWN_SCHEMA)
     accepted = {"schema": step.schema, "differences": list(step.accepted)}
     run.conn.execute(query("record_accepted").format(own=own), accepted)

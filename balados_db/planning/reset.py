@@ -211,6 +211,10 @@ def _warnings(
     unsure = _without_tables(shape)
     if unsure:
         warnings.append(f"the manifest names no tables of {listed(unsure)}: what they fill elsewhere is not emptied")
+    for way in shape.ways:
+        unknown = state.schema(way.schema).undroppable
+        if unknown:
+            warnings.append(f"{way.schema}: left as they are: {listed(unknown)}")
     kept = [t.name for n in shape.recreated for t in state.schema(n).relations if t.role is Role.OTHER_HISTORY]
     if kept:
         warnings.append(f"the history of another migration tool is kept: {listed(tuple(kept))}")

@@ -30,7 +30,7 @@ from balados_db.model import (
 )
 from balados_db.postgres import eventstore
 from balados_db.postgres.connection import local_settings
-from balados_db.postgres.migrations import HISTORY_TABLES, read_applied
+from balados_db.postgres.history import HISTORY_TABLES, read_applied
 from balados_db.postgres.queries import query
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _is_other_history(row: Any) -> bool:
 def _counts(conn: Connection[Any], rows: list[Any]) -> list[tuple[int | None, bool]]:
     """Estimates, and exact counts of small tables; a table that is locked keeps its estimate."""
     estimates: list[tuple[int | None, bool]] = [(r.estimate if r.estimate >= 0 else None, False) for r in rows]
-    chosen = [n for n, r in enumerate(rows) if r.countable and r.kind == "r" and r.bytes <= SMALL][:COUNTED_TABLES]
+    chosen = [n for n, r in enumerate(rows) if _worth_counting(r)][:COUNTED_TABLES]
     if not chosen:
         return estimates
     counts = sql.SQL(" union all ").join(
@@ -243,6 +243,11 @@ def _counts(conn: Connection[Any], rows: list[Any]) -> list[tuple[int | None, bo
         if count <= COUNT_BOUND:
             estimates[n] = (count, True)
     return estimates
+
+
+def _worth_counting(row: Any) -> bool:
+    """Small, or never analysed: then the estimate is no help, and the count is bounded."""
+    return bool(row.countable and row.kind == "r" and (row.bytes <= SMALL or row.estimate < 0))
 
 
 # ── schemas ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,97 +1,26 @@
-"""Apply, note and take back migrations. The only room that imports yoyo: its format and history, our transaction."""
+"""Apply, note and take back migrations: yoyo's format and history, our transaction."""
 
 from __future__ import annotations
 
-import getpass
 import os
-import socket
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import tuple_row
 
-from balados_db.errors import LockHeld, MigrationFailed, MigrationHalfDone, MigrationInvalid
-from balados_db.model import AppliedMigration, Migration
+from balados_db.errors import LockHeld, MigrationFailed, MigrationHalfDone
+from balados_db.model import Migration
 from balados_db.postgres.connection import local_settings
 from balados_db.postgres.queries import named, query
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-HISTORY = "_yoyo_migration"
-LOG = "_yoyo_log"
-HISTORY_TABLES = (HISTORY, LOG, "_yoyo_version", "yoyo_lock")
+from balados_db.postgres.history import note_applied, note_taken_back
 
 Progress = Callable[[Migration], None]
-
-
-# ── the history ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-def read_applied(conn: Connection[Any], schemas: Sequence[str]) -> dict[str, tuple[AppliedMigration, ...]]:
-    """Read yoyo's history of each schema that has one, oldest first. Nothing is created by looking."""
-    found = {}
-    for row in conn.execute(query("select_histories"), {"schemas": list(schemas), "names": [HISTORY, LOG]}):
-        name = sql.Identifier(row.schema, HISTORY)
-        log = sql.Identifier(row.schema, LOG) if row.tables == 2 else None
-        found[row.schema] = tuple(
-            AppliedMigration(id=m.id, hash=m.hash, checksum=m.checksum) for m in conn.execute(_history_query(name, log))
-        )
-    return found
-
-
-def _history_query(history: sql.Identifier, log: sql.Identifier | None) -> sql.Composed:
-    if log is None:
-        return query("select_applied_without_log").format(history=history)
-    return query("select_applied").format(history=history, log=log)
-
-
-def note_applied(conn: Connection[Any], schema: str, migrations: Sequence[Migration], operation: str = "apply") -> None:
-    """Write yoyo's two rows a migration, with the checksum of its content in the log's comment."""
-    now = datetime.now(timezone.utc).replace(tzinfo=None)
-    user, host = _who()
-    values = {
-        "hashes": [m.hash for m in migrations],
-        "ids": [m.id for m in migrations],
-        "times": [now + timedelta(microseconds=n) for n in range(len(migrations))],
-        "comments": [m.checksum for m in migrations],
-        "uuids": [str(uuid.uuid4()) for _ in migrations],
-        "operation": operation,
-        "user": user,
-        "host": host,
-    }
-    conn.execute(query("insert_applied").format(history=named(schema, HISTORY)), values)
-    conn.execute(query("insert_log").format(log=named(schema, LOG)), values)
-
-
-def note_taken_back(conn: Connection[Any], schema: str, migration: Migration) -> None:
-    """Remove yoyo's row and log that it was rolled back."""
-    conn.execute(query("delete_applied").format(history=named(schema, HISTORY)), {"hash": migration.hash})
-    user, host = _who()
-    values = {
-        "hashes": [migration.hash],
-        "ids": [migration.id],
-        "times": [datetime.now(timezone.utc).replace(tzinfo=None)],
-        "comments": [None],
-        "uuids": [str(uuid.uuid4())],
-        "operation": "rollback",
-        "user": user,
-        "host": host,
-    }
-    conn.execute(query("insert_log").format(log=named(schema, LOG)), values)
-
-
-def _who() -> tuple[str, str]:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        user = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
-    return user[:255], socket.gethostname()[:255]
 
 
 # ── applying ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -236,7 +165,9 @@ def apply_alone(conn: Connection[Any], schema: str, migration: Migration) -> Non
 
 def ensure_history(conn: Connection[Any], schema: str) -> None:
     """Create or upgrade yoyo's own tables in a schema, by yoyo's own code."""
-    _backend(conn, schema).ensure_internal_schema_updated()
+    from balados_db.postgres.yoyo_backend import Borrowed  # yoyo is loaded only when something is pending
+
+    Borrowed(conn, schema).ensure_internal_schema_updated()
 
 
 @contextmanager
@@ -255,73 +186,9 @@ def plain_yoyo_kept_out(conn: Connection[Any], schema: str) -> Iterator[None]:
 def _run_python(
     conn: Connection[Any], schema: str, migration: Migration, siblings: Sequence[Migration], direction: str
 ) -> None:
-    from yoyo import exceptions
-    from yoyo import migrations as yoyo
+    from balados_db.postgres.yoyo_backend import run_python
 
-    # yoyo resolves dependencies in a dict of the whole process: put this schema's files there first.
-    for sibling in siblings:
-        yoyo.Migration(sibling.id, str(sibling.path), str(sibling.path.parent))
-    loaded = yoyo.Migration(migration.id, str(migration.path), str(migration.path.parent))
     try:
-        loaded.process_steps(_backend(conn, schema), direction)
+        run_python(conn, schema, migration, siblings, direction)
     except psycopg.Error as exc:
         raise _failed(exc, str(migration.path), migration.source) from exc
-    except exceptions.BadMigration as exc:
-        raise MigrationInvalid(file=str(migration.path), problem=f"cannot be loaded: {exc.args[-1]}") from exc
-
-
-def _backend(conn: Connection[Any], schema: str) -> Any:
-    """Yoyo's PostgreSQL backend on a borrowed connection: it neither commits nor opens connections."""
-    from yoyo import internalmigrations
-    from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
-    from yoyo.connections import DatabaseURI
-
-    class Borrowed(PostgresqlPsycopgBackend):  # type: ignore[misc]
-        """See `_backend`."""
-
-        def connect(self, dburi: Any) -> Connection[Any]:
-            return conn
-
-        def init_database(self) -> None:
-            """No probing: this is PostgreSQL."""
-
-        def init_connection(self, connection: Any) -> None:
-            """The caller has set the search_path, quoted."""
-
-        def cursor(self) -> Any:
-            return conn.cursor(row_factory=tuple_row)
-
-        def copy(self) -> Any:
-            return self
-
-        def __exit__(self, *exc: object) -> None:
-            """The connection is not ours to close."""
-
-        @contextmanager
-        def transaction(self, rollback_on_exit: bool = False) -> Iterator[Any]:
-            with conn.transaction(force_rollback=rollback_on_exit):
-                yield self
-
-        @contextmanager
-        def lock(self, timeout: float = 10) -> Iterator[None]:
-            yield
-
-        def quote_identifier(self, s: str) -> str:
-            """The one hook that all of yoyo's own SQL goes through: its tables get their schema."""
-            quoted = named(schema, s) if s in HISTORY_TABLES else named(s)
-            return quoted.as_string(conn)
-
-        def list_tables(self, **kwargs: Any) -> list[str]:
-            rows = self.cursor().execute(query("select_table_names"), {"schema": schema})
-            return [row[0] for row in rows]
-
-        def ensure_internal_schema_updated(self) -> None:
-            if "yoyo_lock" not in self.list_tables():
-                self.execute(self.format_sql(self.create_lock_table_sql))
-            if internalmigrations.needs_upgrading(self):
-                internalmigrations.upgrade(self)
-            self._internal_schema_updated = True
-
-    backend = Borrowed(DatabaseURI("postgresql+psycopg", None, None, None, None, conn.info.dbname, {}), HISTORY)
-    backend.has_transactional_ddl = True
-    return backend

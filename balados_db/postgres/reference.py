@@ -14,7 +14,7 @@ from balados_db.manifest_proposal import Existing, ExistingSchema, FoundCheckpoi
 from balados_db.model import OWN_SCHEMA, CheckpointTable, Manifest, TableName
 from balados_db.postgres.catalog import OTHER_HISTORIES, looking
 from balados_db.postgres.eventstore import existing_tables, read_checkpoints
-from balados_db.postgres.migrations import HISTORY, HISTORY_TABLES, read_applied
+from balados_db.postgres.history import HISTORY, HISTORY_TABLES, read_applied
 from balados_db.postgres.queries import query
 from balados_db.reference import Column
 

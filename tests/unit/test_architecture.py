@@ -33,7 +33,7 @@ PACKAGE = Path(balados_db.__file__).parent
 # ── the table of rooms ───────────────────────────────────────────────────────────────────────────────────
 
 WORDS = """
-errors exits model manifest manifest_check manifest_proposal migration_files reference decision_tree example
+errors exits model manifest manifest_file manifest_check manifest_proposal migration_files reference decision_tree example
 """
 ROOM_OF = dict.fromkeys(WORDS.split(), "words")
 
@@ -58,11 +58,11 @@ HOMES = {
     "click": "cli/",
     "questionary": "cli/",
     "prompt_toolkit": "cli/",
-    "yoyo": "postgres/migrations.py",
+    "yoyo": "postgres/yoyo_backend.py",
     "sqlparse": "postgres/migrations.py",
     "rich": "rendering/ demo/",
     "psycopg": "postgres/ execution/ demo/ testing/",
-    "msgspec": "manifest.py manifest_proposal.py rendering/envelope.py",
+    "msgspec": "manifest.py manifest_file.py manifest_proposal.py rendering/envelope.py",
     "tomli": "manifest.py manifest_proposal.py",
     "pytest": "testing/",
     "testcontainers": "testing/",

@@ -9,7 +9,8 @@ import pytest
 import tomli
 
 from balados_db import errors
-from balados_db.manifest import FILE_NAME, PRESETS, find_manifest, json_schema, load_manifest
+from balados_db.manifest import PRESETS, find_manifest, load_manifest
+from balados_db.manifest_file import FILE_NAME, json_schema
 from balados_db.model import CheckpointTable, Liveness, SchemaKind, Scope, TableName
 from tests.conftest import EXAMPLE
 from tests.unit.builders import table

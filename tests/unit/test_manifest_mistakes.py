@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from balados_db import errors
-from balados_db.manifest import FILE_NAME, invalid_name, load_manifest
+from balados_db.manifest import invalid_name, load_manifest
+from balados_db.manifest_file import FILE_NAME
 from tests.unit.manifests import CUSTOM, SMALL, Write
 
 # ── mistakes ─────────────────────────────────────────────────────────────────────────────────────────────
