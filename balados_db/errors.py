@@ -313,6 +313,20 @@ class Undroppable(Protected):
     cure = "drop them by hand, move them into another schema, or reset with --empty"
 
 
+class RefusedByDatabase(Protected):
+    """The database itself refuses, by a trigger or function of its own: {problem} (at: {step}). Nothing was changed."""
+
+    code = "refused_by_database"
+    cure = "it is somebody's guard: ask whoever made it, or reset with --empty, which drops nothing"
+
+
+class DropRefused(Protected):
+    """{object} cannot be dropped: {problem}. Nothing was changed."""
+
+    code = "drop_refused"
+    cure = "drop or move what depends on it, or reset with --empty, which drops nothing"
+
+
 class TooLarge(Protected):
     """This would hold about {needed} locks in one transaction; the server has room for about {room}."""
 
@@ -356,6 +370,13 @@ class ProjectorsLive(Busy):
 
     code = "projectors_live"
     cure = "stop them and try again, or wait for them with --wait-for-projectors SECONDS"
+
+
+class TemporaryDependents(Busy):
+    """Temporary objects of other sessions depend on what would be dropped: {names}."""
+
+    code = "temporary_dependents"
+    cure = "end those sessions, or reset with --empty, which drops nothing"
 
 
 class LockTimeout(Busy):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balados_db.cli.options import command, common_options, confirm_option, dry_run_option
+from balados_db.cli.options import Group, command, common_options, confirm_option, dry_run_option
 from balados_db.cli.session import Session
 from balados_db.cli.standalone import manifest_or_none, open_anyway
 from balados_db.errors import StalePlan, UsageError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from balados_db.postgres.reference import Stamp
 
 
-@click.group("environment", params=common_options(), help="The stamp inside the database.")
+@click.group("environment", cls=Group, params=common_options(), help="The stamp inside the database.")
 def environment(**_: object) -> None:
     """Holds the two commands."""
 

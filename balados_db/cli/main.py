@@ -7,7 +7,6 @@ import io
 import os
 import signal
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from types import FrameType
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import click
 
 from balados_db import __version__
-from balados_db.cli.options import common_options, seconds
+from balados_db.cli.options import Group, common_options, seconds
 from balados_db.errors import BaladosDbError, Interrupted, RefusingName, RunTimeout, Terminated, UsageError
 from balados_db.exits import ExitStatus
 from balados_db.report import Report
@@ -56,7 +55,7 @@ REFUSED: dict[str, str] = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Group):
     """Imports a command's module when the command is used, not before."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -72,15 +71,6 @@ class LazyGroup(click.Group):
         module = import_module(f"balados_db.cli.{COMMANDS[cmd_name][0]}")
         found: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return found
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Name the nearest command for one that is not there."""
-        near = get_close_matches(args[0], COMMANDS, n=1)
-        if near and self.get_command(ctx, args[0]) is None:
-            raise UsageError(problem=f"there is no command {args[0]!r}", hint=f"did you mean `balados-db {near[0]}`?")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table, without importing anything."""
@@ -150,13 +140,13 @@ def run(arguments: list[str]) -> ExitStatus:
     """Run one command line; returns its exit status."""
     try:
         _watch(arguments)
-        result = cli.main(arguments, prog_name="balados-db", standalone_mode=False)
+        result = _invoke(arguments)
         return result.exit_status if isinstance(result, Report) else ExitStatus.OK
-    except SystemExit as exc:
-        # How click leaves when whoever read the conversation went away in the middle: what follows did not run.
-        if isinstance(exc.__context__, BrokenPipeError):
-            return ExitStatus.FAILED
-        raise
+    except click.exceptions.Exit as exc:
+        return ExitStatus(exc.exit_code)
+    except BrokenPipeError:
+        # Whoever read the conversation went away in the middle of it: what was to follow did not run.
+        return ExitStatus.FAILED
     except BaladosDbError as exc:
         return _told(exc, arguments)
     except click.exceptions.NoArgsIsHelpError as exc:
@@ -166,18 +156,20 @@ def run(arguments: list[str]) -> ExitStatus:
         return ExitStatus.USAGE
     except click.ClickException as exc:
         return _told(UsageError(problem=exc.format_message(), hint=_help_for(exc)), arguments)
-    except (KeyboardInterrupt, click.Abort) as exc:
-        return _told(_interruption(exc), arguments)
+    except _Stopped as exc:
+        return _told(exc.error, arguments)
+    except (KeyboardInterrupt, click.Abort):
+        return _told(Interrupted(outcome="Nothing was changed, or it was rolled back."), arguments)
     except Exception as exc:  # a bug: the traceback is for whoever mends it
         return _bug(exc, arguments)
 
 
-def _interruption(exc: BaseException) -> BaladosDbError:
-    """What ended the run; click turns every KeyboardInterrupt, a signal of ours too, into an Abort."""
-    stopped = exc if isinstance(exc, _Stopped) else exc.__cause__
-    if isinstance(stopped, _Stopped):
-        return stopped.error
-    return Interrupted(outcome="Nothing was changed, or it was rolled back.")
+def _invoke(arguments: list[str]) -> Any:
+    """Run the command. Not by click's main(), which makes endings of its own of interruptions and broken pipes."""
+    if "_BALADOS_DB_COMPLETE" in os.environ:  # a shell asks for completions: that is click's trade
+        return cli.main(arguments, prog_name="balados-db")
+    with cli.make_context("balados-db", list(arguments)) as ctx:
+        return cli.invoke(ctx)
 
 
 def _help_for(exc: click.ClickException) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balados_db.cli.options import command, common_options
+from balados_db.cli.options import Group, command, common_options
 from balados_db.cli.session import Session
 from balados_db.errors import FileExists, UsageError
 from balados_db.report import Report, StepResult
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from balados_db.model import Manifest
 
 
-@click.group("manifest", params=common_options(), help="Check a manifest, write one, print its schema.")
+@click.group("manifest", cls=Group, params=common_options(), help="Check a manifest, write one, print its schema.")
 def manifest(**_: object) -> None:
     """Holds the three commands."""
 

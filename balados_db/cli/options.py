@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -79,6 +80,20 @@ class ReportingCommand(click.Command):
 
         tell(report, session)
         return report
+
+
+class Group(click.Group):
+    """Names the nearest command for one that is not there."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raises UsageError."""
+        near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+        if near and self.get_command(ctx, args[0]) is None:
+            meant = f"{ctx.command_path} {near[0]}"
+            raise UsageError(problem=f"there is no command {args[0]!r}", hint=f"did you mean `{meant}`?")
+        return super().resolve_command(ctx, args)
 
 
 def command_name(ctx: click.Context) -> str:

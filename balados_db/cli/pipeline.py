@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from balados_db.cli.confirmation import confirm
+from balados_db.cli.progress import clear_progress
 from balados_db.cli.session import Session
 from balados_db.errors import NoDatabase
 from balados_db.report import Report
@@ -41,7 +42,10 @@ def carry_out(
     if plan.destructive:
         show_preview(plan, session, asking=given is None and session.interactive)
         confirm(plan, given, session.interactive)
-    outcome = execute(plan, session.orders(planner, patience))
+    try:
+        outcome = execute(plan, session.orders(planner, patience))
+    finally:
+        clear_progress(session.options)
     return Report(
         command=session.command,
         plan=plan,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -23,4 +24,17 @@ def _json(text: str, done: int, total: int) -> None:
 
 
 def _plain(text: str, done: int, total: int) -> None:
-    print(f"  … {text}", file=sys.stderr, flush=True)
+    if not sys.stderr.isatty():
+        print(f"  … {text}", file=sys.stderr, flush=True)
+        return
+    width = shutil.get_terminal_size().columns - 5
+    print(f"{_CLEAR}  … {text[:width]}", end="", file=sys.stderr, flush=True)
+
+
+_CLEAR = "\r\x1b[2K"  # one line on a terminal, written over by the next
+
+
+def clear_progress(options: CommonOptions) -> None:
+    """Take the last line of progress off a terminal."""
+    if progress(options) is _plain and sys.stderr.isatty():
+        print(_CLEAR, end="", file=sys.stderr, flush=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from balados_db.cli.options import command, common_options, dry_run_option
+from balados_db.cli.options import Group, command, common_options, dry_run_option
 from balados_db.cli.session import Session
 from balados_db.report import Report
 
 
-@click.group("schema", params=common_options(), help="Create or migrate one schema alone.")
+@click.group("schema", cls=Group, params=common_options(), help="Create or migrate one schema alone.")
 def schema(**_: object) -> None:
     """Holds the two commands."""
 

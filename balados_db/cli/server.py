@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from balados_db.cli.options import command, common_options
+from balados_db.cli.options import Group, command, common_options
 from balados_db.cli.session import Session
 from balados_db.cli.standalone import manifest_file
 from balados_db.errors import ServerNotRunning
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HOME = ".balados-db"
 
 
-@click.group("server", params=common_options(), help="An embedded PostgreSQL for development.")
+@click.group("server", cls=Group, params=common_options(), help="An embedded PostgreSQL for development.")
 def server(**_: object) -> None:
     """Holds the three commands."""
 

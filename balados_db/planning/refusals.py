@@ -13,6 +13,7 @@ from balados_db.errors import (
     ProjectorsLive,
     ReferencedFromOutside,
     ReplayNever,
+    TemporaryDependents,
     TooLarge,
     UndeclaredPositions,
 )
@@ -40,9 +41,11 @@ class Obstacles:
     dependents: tuple[Outsider, ...] = ()  # would fall with what is recreated
     inheritance: tuple[Outsider, ...] = ()  # parents or children across the border
     references: tuple[Outsider, ...] = ()  # foreign keys to what is emptied
+    temporary: tuple[str, ...] = ()  # temporary objects of other sessions on what is recreated
     lock_too: tuple[TableName, ...] = ()  # kept tables that dropping locks as well
     stale: tuple[str, ...] = ()  # kept views that will show old or no rows
     triggers: tuple[str, ...] = ()  # that fire when tables are emptied
+    published: tuple[str, ...] = ()  # publications that carry the emptying to their subscribers
 
 
 def refuse_environment(state: DatabaseState, manifest: Manifest, scope: Scope) -> None:
@@ -82,6 +85,8 @@ def _is_missing(checkpoint: CheckpointTable, state: DatabaseState, manifest: Man
 
 def refuse_obstacles(obstacles: Obstacles, shape: Shape) -> None:
     """Refuse what a closer look found, each object by name."""
+    if obstacles.temporary:
+        raise TemporaryDependents(names=listed(obstacles.temporary), objects=list(obstacles.temporary))
     for outsiders, error in (
         (obstacles.inheritance, InheritanceAcross),
         (obstacles.references, ReferencedFromOutside),

@@ -219,6 +219,8 @@ def _warnings(
     if kept:
         warnings.append(f"the history of another migration tool is kept: {listed(tuple(kept))}")
     warnings += _position_warnings(state, manifest, shape)
+    if obstacles.published:
+        warnings.append(f"subscribers' tables are emptied as well, by publication {listed(obstacles.published)}")
     if obstacles.triggers:
         warnings.append(f"triggers fire when tables are emptied: {listed(obstacles.triggers)}")
     if shape.store is not None and request.scope is Scope.EVENTS:

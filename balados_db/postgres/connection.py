@@ -21,6 +21,7 @@ from balados_db.errors import (
     NotAllowed,
     NoUrl,
     ReadOnlyServer,
+    RefusedByDatabase,
     StepFailed,
     TargetsDisagree,
     TooLarge,
@@ -276,6 +277,8 @@ def translation(exc: psycopg.Error, step: str, identity: Identity | None = None)
         return ConnectionLost(
             target=target, problem=said, outcome="What was not committed was rolled back by the server."
         )
+    if state == "P0001" or (state == "0A000" and "function" in (exc.diag.context or "")):
+        return RefusedByDatabase(step=step, problem=said)
     return StepFailed(step=step, problem=said, sqlstate=state)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from balados_db.errors import StepFailed
+from balados_db.errors import DropRefused
 from balados_db.model import TableName
 from balados_db.postgres.queries import query
 
@@ -72,15 +72,15 @@ def _try(conn: Connection[Any], statement: sql.SQL | sql.Composed) -> bool:
     return True
 
 
-def _stuck(conn: Connection[Any], contents: list[Any]) -> StepFailed:
+def _stuck(conn: Connection[Any], contents: list[Any]) -> DropRefused:
     """Ask for the reason of the first object that nothing gets rid of."""
     try:
         with conn.transaction():
             conn.execute(contents[0].statement)
     except psycopg.Error as exc:
         detail = exc.diag.message_detail or exc.diag.message_primary or str(exc)
-        return StepFailed(step=f"drop {contents[0].type} {contents[0].identity}", problem=detail)
-    return StepFailed(step="drop contents", problem="they changed meanwhile")
+        return DropRefused(object=f"{contents[0].type} {contents[0].identity}", problem=detail)
+    return DropRefused(object="what the schema contains", problem="it changed meanwhile")
 
 
 # ── giving back ──────────────────────────────────────────────────────────────────────────────────────────

@@ -26,11 +26,14 @@ def _read(conn: Connection[Any], state: DatabaseState, shape: Shape) -> Obstacle
     emptied = [r.oid for r in shape.emptied]
     refreshed = [r.oid for r in shape.refreshed]
     doomed = [*recreated, *emptied]
+    dependents = _dependents(conn, shape.recreated, kept_inside(made_anew))
     return Obstacles(
-        dependents=_dependents(conn, shape.recreated, kept_inside(made_anew)),
+        dependents=tuple(o for o in dependents if not _temporary(o)),
+        temporary=tuple(f"{o.type} {o.identity}" for o in dependents if _temporary(o)),
         inheritance=_inheritance(conn, doomed),
         references=(*_references(conn, emptied, doomed), *_sequences(conn, emptied, doomed)),
         lock_too=_lock_too(conn, recreated, doomed),
+        published=_names(conn, "select_published", emptied=emptied),
         stale=_names(conn, "select_stale", doomed=doomed, refreshed=refreshed),
         triggers=_names(
             conn, "select_truncate_triggers", emptied=[r.oid for r in shape.emptied if r.role is Role.CONTENT]
@@ -50,8 +53,12 @@ def _dependents(conn: Connection[Any], schemas: tuple[str, ...], kept: list[int]
     return tuple(
         Outsider(type=r.type, identity=r.identity, schema=r.schema, reason=f"needs {r.needs or 'something inside'}")
         for r in rows
-        if not (r.schema or "").startswith("pg_temp")
     )
+
+
+def _temporary(outsider: Outsider) -> bool:
+    """Whether it belongs to a session, and goes with it."""
+    return (outsider.schema or "").startswith("pg_temp")
 
 
 def _inheritance(conn: Connection[Any], doomed: list[int]) -> tuple[Outsider, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -39,7 +40,7 @@ def console(file: IO[str], no_color: bool) -> Console:
     terminal = file.isatty()
     return _Console(
         file=file,
-        no_color=no_color or None,
+        no_color=no_color or bool(os.environ.get("NO_COLOR")),
         highlight=False,
         emoji=False,
         soft_wrap=True,
@@ -202,8 +203,8 @@ def render_report(report: Report, out: Console, err: Console) -> None:
         return
     if report.plan is not None and not report.done:
         out.print("Nothing to do.")
-    for step in report.done:
-        out.print(f"  ✓ {escape(step.summary)}{_noted(step.details)}")
+    for line in _done(report):
+        out.print(f"  ✓ {escape(line)}")
     for table in _result_tables(report):
         out.print(table)
     _beside(report, err)
@@ -229,13 +230,25 @@ def _beside(report: Report, err: Console) -> None:
         err.print(f"[yellow]finding:[/] {escape(text)}")
 
 
-def _noted(details: Any) -> str:
-    shown = {k: v for k, v in details.items() if k in ("facts", "forgotten") and v}
-    return f" ({', '.join(f'{v} {k}' for k, v in shown.items())})" if shown else ""
+def _done(report: Report) -> list[str]:
+    """What was done: step by step, but a destructive run in the few lines that matter."""
+    if report.plan is None or not report.plan.destructive or not report.plan.scope:
+        return [step.summary for step in report.done]
+    plain = ("CreateRecords", *_CEREMONY, "EmptyTables", "ForgetCheckpoints")
+    hidden = {step.id for step in report.plan.steps if type(step).__name__ in plain}
+    lines = [step.summary for step in report.done if step.id not in hidden]
+    tables = len(report.plan.destroys)
+    if tables and report.plan.command == "reset":
+        lines.append(f"{'1 table is' if tables == 1 else f'{tables} tables are'} empty")
+    forgotten = sum(step.details.get("forgotten", 0) for step in report.done)
+    lines.append(f"{'1 position is' if forgotten == 1 else f'{forgotten} positions are'} forgotten")
+    facts = max((step.details.get("facts", 0) for step in report.done), default=0)
+    lines.append(f"everything else is what it was: {facts:,} facts compared before and after")
+    return lines
 
 
 def _said(plan: Plan) -> str:
-    if plan.command == "reset" and plan.scope == "projections":
+    if plan.scope == "projections":
         return "Done. Start the projectors: they replay history from the beginning."
     return "Done."
 

@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from balados_db.planning.create import plan_create
-from balados_db.planning.plan import Plan
+from balados_db.planning.plan import Plan, one_phase
 from balados_db.planning.refusals import Obstacles
+from balados_db.planning.steps import CreateSchema, RecordStructure
 from balados_db.rendering.human import cell, console, count, render_plan, render_report, size_of
 from balados_db.report import Report, StepResult
 from tests.unit.builders import (
@@ -265,13 +266,30 @@ def test_a_dry_run_says_that_nothing_was_changed() -> None:
     assert err == ""
 
 
-def test_every_step_that_was_done_is_said_once() -> None:
-    """A sentence is printed only if a step did it."""
-    plan = Row(id="", request=SAFE).plan()
-    out, _ = told(Report(command="reset", plan=plan, done=done(plan)))
+def told_as_done(report: Report) -> list[str]:
+    """The lines that say what was done."""
+    return [line[4:] for line in told(report)[0].splitlines() if line.startswith("  ✓ ")]
 
-    assert [line[4:] for line in out.splitlines() if line.startswith("  ✓ ")] == [s.summary for s in plan.steps]
-    assert out.endswith("Done. Start the projectors: they replay history from the beginning.\n")
+
+def test_a_reset_that_was_done_is_told_in_the_lines_that_matter() -> None:
+    """What is empty, what is forgotten, what was compared; ceremonies are in the JSON."""
+    plan = Row(id="", request=SAFE).plan()
+    report = Report(command="reset", plan=plan, done=done(plan))
+
+    assert told_as_done(report) == [
+        "5 tables are empty",
+        "0 positions are forgotten",
+        "everything else is what it was: 0 facts compared before and after",
+    ]
+    assert told(report)[0].endswith("Done. Start the projectors: they replay history from the beginning.\n")
+
+
+def test_every_step_of_another_run_is_said_once() -> None:
+    """A sentence is printed only if a step did it."""
+    steps = one_phase("migrate", [CreateSchema(schema="reading"), RecordStructure(schema="reading")])
+    plan = Plan(command="migrate", identity=None, phases=steps)
+
+    assert told_as_done(Report(command="migrate", plan=plan, done=done(plan))) == [s.summary for s in plan.steps]
 
 
 def test_after_the_events_are_gone_nobody_is_told_to_replay_them() -> None:

@@ -181,3 +181,14 @@ select pg_catalog.format('%%I on %%I.%%I', t.tgname, n.nspname, c.relname) as na
    and t.tgenabled <> 'D'
    and (t.tgtype & 32) <> 0
  order by 1
+
+-- select_published --
+-- Publications through which a TRUNCATE of these tables reaches the subscribers' tables.
+select distinct p.pubname as name
+  from pg_catalog.pg_publication p
+  join pg_catalog.pg_class c on c.oid = any (%(emptied)s::oid[]) and c.relkind = 'r' and c.relpersistence = 'p'
+ where p.pubtruncate
+   and (p.puballtables
+        or exists (select from pg_catalog.pg_publication_rel r where r.prpubid = p.oid and r.prrelid = c.oid)
+        or exists (select from pg_catalog.pg_publication_namespace n where n.pnpubid = p.oid and n.pnnspid = c.relnamespace))
+ order by 1
