@@ -179,8 +179,15 @@ def new_database(server: str) -> Iterator[Callable[..., Database]]:
         return Database(name, _url(server, name))
 
     yield make
+    drop_databases(server, made)
+
+
+def drop_databases(server: str, names: list[str]) -> None:
+    """Drop databases of a server that goes on living; one of our own goes as a whole, which is much quicker."""
+    if "BALADOS_DB_TEST_DSN" not in os.environ:
+        return
     with psycopg.connect(server, autocommit=True) as conn:
-        for name in made:
+        for name in names:
             conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
 
 

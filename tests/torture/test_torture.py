@@ -20,7 +20,7 @@ import pytest
 import sqlparse
 from psycopg import sql
 
-from tests.conftest import COMMAND, Database, Result, clean_environment
+from tests.conftest import COMMAND, Database, Result, clean_environment, drop_databases
 
 HERE = Path(__file__).parent
 CASES = sorted(f for f in (HERE / "cases").glob("T[0-9][0-9]_*.sql") if f.name.count(".") == 1)
@@ -108,9 +108,7 @@ def make(server: str, roles: None) -> Iterator[Callable[[dict[str, str]], Databa
         return Database(name, psycopg.conninfo.make_conninfo("", **{**parts, "dbname": name}))
 
     yield create
-    with psycopg.connect(server, autocommit=True) as conn:
-        for name in made:
-            conn.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    drop_databases(server, made)
 
 
 def _options(head: dict[str, str]) -> str:
@@ -138,9 +136,18 @@ class Behind(threading.Thread):
 
     def run(self) -> None:
         # One statement at a time: a procedure that commits cannot share a message with others.
-        with self.database.connect() as conn:
+        with contextlib.suppress(psycopg.errors.AdminShutdown), self.database.connect() as conn:
             for statement in sqlparse.split(self.file.read_text()):
                 conn.execute(statement)
+
+    def end(self, *, wait: bool) -> None:
+        """A projector goes on to its end; an idle reader has done its part."""
+        if not wait:
+            self.database.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+                " and application_name like 'torture%' and pid <> pg_backend_pid()"
+            )
+        self.join(60)
 
 
 class Probe(threading.Thread):
@@ -237,7 +244,7 @@ def _run(case: Path, way: str | None, head: dict[str, str], target: str, databas
         probe.over = True
         probe.join(30)
     if behind:
-        behind.join(60)
+        behind.end(wait="after" in head)
     print(f"{case.stem} {way or 'by choice'}: exit {result.status} {result.code}")
     _judge(case, way, head, target, database, result, (before, everything), probe)
 
