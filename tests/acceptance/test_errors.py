@@ -18,7 +18,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.conftest import Database, Result
+from tests.conftest import EXAMPLE, Database, Result
 
 Run = Callable[..., Result]
 PASSWORD = "hunter2-Kx9"
@@ -488,7 +488,7 @@ def test_a_protected_environment_keeps_what_exists_nowhere_else(filled: Database
 
     for line in (
         *[("reset", f"--{scope}", "--confirm", phrase) for scope, phrase in PHRASES.items()],
-        *[("reset", f"--{scope}") for scope in PHRASES],
+        ("reset", "--all"),
         ("reset", "--schema", "system", "--confirm", "no"),
         ("rollback", "--schema", "system", "--confirm", "DELETE"),
     ):
@@ -498,6 +498,21 @@ def test_a_protected_environment_keeps_what_exists_nowhere_else(filled: Database
     assert run_cli(*RESET, database=filled).status == 0
     assert filled.rows("users.subscriptions") == 0
     assert filled.rows("events.events") == 20
+
+
+def test_another_environment_than_the_manifest_believes_is_left_alone(
+    filled: Database, run_cli: Run, refuse: Refuse, tmp_path: Path
+) -> None:
+    """The manifest says staging, the database was stamped development: exit 5 before anything is destroyed."""
+    assert run_cli("environment", "set", "development", database=filled).status == 0
+    believing = (EXAMPLE.read_text() + "\n").replace("[database]\n", '[database]\nenvironment = "staging"\n')
+    for folder in ("migrations", "sql"):
+        believing = believing.replace(f'"{folder}/', f'"{EXAMPLE.parent}/{folder}/')
+    manifest = tmp_path / "balados-db.toml"
+    manifest.write_text(believing)
+
+    says = ("'staging'", "'development'")
+    refuse(RESET, 5, "environment_mismatch", says=says, advises="environment show", on=filled, manifest=manifest)
 
 
 # ── who is in the way ────────────────────────────────────────────────────────────────────────────────────

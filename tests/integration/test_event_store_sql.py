@@ -115,7 +115,8 @@ def bare(request, database):
     conn.execute("set client_min_messages = warning")
     store = Store(conn, request.param)
     store.run("create schema {event_store}")
-    return store
+    yield store
+    conn.close()
 
 
 @pytest.fixture
