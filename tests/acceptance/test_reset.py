@@ -417,3 +417,42 @@ def test_a_receipt_says_what_was_destroyed(filled: Database, run_cli: Run) -> No
         "select command, scope, digest, (select sum((d ->> 'rows')::int) from jsonb_array_elements(destroyed) d) from balados_db.receipt"
     )[0]
     assert (command, scope, digest, rows) == ("reset", "projections", result.json["plan"]["digest"], 66)
+
+
+def test_an_object_that_nobody_knows_how_to_drop_is_named(filled: Database, run_cli: Run) -> None:
+    """Recreating is refused with its name; emptying leaves it, and says so in the preview."""
+    filled.execute("create text search template users.odd (lexize = pg_catalog.dsimple_lexize)")
+    before = filled.snapshot()
+
+    refused = run_cli("reset", "--projections", "--recreate", "--confirm", "DELETE", database=filled)
+    preview = run_cli("reset", "--projections", "--empty", "--dry-run", database=filled)
+
+    assert (refused.status, refused.code) == (5, "undroppable")
+    assert "users.odd" in refused.err
+    assert "left as they are: text search template users.odd" in preview.out
+    assert filled.snapshot() == before
+
+
+def test_a_guard_of_the_database_is_respected_and_told(filled: Database, run_cli: Run) -> None:
+    """An event trigger that refuses drops is somebody's decision: exit 5 with its own words, nothing changed."""
+    filled.execute(
+        "create schema guards; create function guards.refuse() returns event_trigger language plpgsql as"
+        " $$ begin raise exception 'nobody drops here'; end $$; create event trigger refuse on sql_drop execute function guards.refuse()"
+    )
+    before = filled.snapshot()
+
+    result = run_cli("reset", "--projections", "--recreate", "--confirm", "DELETE", database=filled)
+
+    assert (result.status, result.code) == (5, "refused_by_database")
+    assert "nobody drops here" in result.err
+    assert filled.snapshot() == before
+
+
+def test_a_temporary_view_of_another_session_is_waited_out_not_dropped(filled: Database, run_cli: Run) -> None:
+    """It goes with its session: exit 6, and the same run succeeds afterwards."""
+    with filled.connect() as other:
+        other.execute("create temporary view peek as select * from users.subscriptions")
+        result = run_cli("reset", "--projections", "--recreate", "--confirm", "DELETE", database=filled)
+        assert (result.status, result.code) == (6, "temporary_dependents")
+
+    assert run_cli("reset", "--projections", "--recreate", "--confirm", "DELETE", database=filled).status == 0
