@@ -182,7 +182,7 @@ class NotConfirmed(BaladosDbError):
 
     code = "not_confirmed"
     exit_status = ExitStatus.NOT_CONFIRMED
-    cure = "read what would be destroyed (--dry-run), then pass its phrase with --confirm"
+    cure = "read what would be destroyed (--dry-run; with --json it names the phrase), then pass it with --confirm"
 
 
 # ── protected (exit 5) ───────────────────────────────────────────────────────────────────────────────────
@@ -380,7 +380,7 @@ class TemporaryDependents(Busy):
 
 
 class LockTimeout(Busy):
-    """The tables could not be locked within {seconds:g} s: {blockers}."""
+    """The tables could not be locked in time: {blockers}."""
 
     code = "lock_timeout"
     cure = "end or commit what blocks it, or allow more time with --lock-timeout"

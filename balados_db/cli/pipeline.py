@@ -31,10 +31,11 @@ def carry_out(
 
     `missing` is the plan for a database that does not exist yet; without one that is an error.
     """
-    from balados_db.execution.executor import execute
+    from balados_db.execution.executor import execute, refuse_read_only
 
     session.manifest, session.files  # noqa: B018  # every mistake in files before any connection
     plan = _plan(session, planner, missing)
+    refuse_read_only(plan.identity)  # before anybody is asked for a phrase
     if plan.destructive:
         session.refuse_disagreement()
     if dry_run or plan.is_empty:

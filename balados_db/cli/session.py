@@ -72,7 +72,9 @@ class Session:
         from balados_db.postgres.connection import connect
 
         name = self.command.replace(" ", "-")
-        return connect(self.source, command=name, database=database, wait=self.options.wait)
+        return connect(
+            self.source, command=name, database=database, wait=self.options.wait, lock_timeout=self.options.lock_timeout
+        )
 
     def refuse_disagreement(self) -> None:
         """Before anything is destroyed, every source must name the same database."""

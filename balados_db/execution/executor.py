@@ -61,13 +61,17 @@ def execute(plan: Plan, orders: Orders) -> Outcome:
             plan = orders.planner(conn, ())
     if plan.is_empty:
         return Outcome(done=tuple(done))
+    cut: list[str] = []
     with orders.open() as conn:
-        with fence(orders.open, plan.fence or Fence(), orders.patience) as guard:
+        with fence(orders.open, plan.fence or Fence(), orders.patience, lambda: cut.append(_CUT_SHORT)) as guard:
             if not plan.destructive:
                 plan = _planned_anew(plan, orders, conn, guard)
             done += _phases(plan, orders, conn, guard)
             warnings = _afterwards(plan, orders, conn, guard)
-        return Outcome(done=tuple(done), warnings=warnings)
+        return Outcome(done=tuple(done), warnings=(*warnings, *cut))
+
+
+_CUT_SHORT = "interrupted after the commit: the projectors were kept out for less than the grace; restart them"
 
 
 def _planned_anew(shown: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any]) -> Plan:
@@ -160,7 +164,7 @@ def _begin(conn: Connection[Any], plan: Plan, orders: Orders) -> None:
     conn.execute(local_settings())
     from psycopg import sql
 
-    milliseconds = int(orders.patience.locks * 1000)
+    milliseconds = max(1, int(orders.patience.locks * 1000))  # 0 would mean for ever
     conn.execute(query("bounded_lock").format(milliseconds=sql.Literal(f"{milliseconds}ms")))
 
 
@@ -192,22 +196,28 @@ def _roll_back(conn: Connection[Any]) -> None:
 def _commit(conn: Connection[Any], plan: Plan, orders: Orders) -> None:
     """Commit; when the answer is lost, ask the server what became of it, and say that."""
     row = conn.execute(query("transaction_id")).fetchone()
+    xid = row[0] if row else ""
     try:
         conn.commit()
-    except psycopg.OperationalError as exc:
-        status = _status(orders, row[0] if row else "")
+    except (psycopg.OperationalError, KeyboardInterrupt) as exc:
+        status = _status(orders, xid)
         if status == "committed":
             return
+        if isinstance(exc, KeyboardInterrupt):
+            raise
         target = plan.identity.server if plan.identity else "the server"
-        raise ConnectionLost(
-            target=target, problem="in the middle of the commit", outcome=f"The transaction is {status}."
-        ) from exc
+        outcome = f"The transaction is {status}."
+        raise ConnectionLost(target=target, problem="in the middle of the commit", outcome=outcome) from exc
 
 
 def _status(orders: Orders, xid: str) -> str:
     try:
         with orders.open() as conn:
-            row = conn.execute(query("transaction_status"), {"xid": xid}).fetchone()
+            for _ in range(50):  # what is still in progress is waited for
+                row = conn.execute(query("transaction_status"), {"xid": xid}).fetchone()
+                if row is None or row[0] != "in progress":
+                    break
+                time.sleep(0.1)
     except (BaladosDbError, psycopg.Error):
         return "in doubt: the server does not answer; run the command again, it looks first"
     return str(row[0]) if row and row[0] else "unknown"

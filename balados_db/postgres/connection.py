@@ -71,7 +71,7 @@ class Source:
 
         try:
             return dict(conninfo_to_dict(self.conninfo))
-        except ProgrammingError as exc:
+        except (ProgrammingError, UnicodeError) as exc:
             # libpq quotes the string in its message, password included: none of it is passed on.
             raise InvalidUrl(source=self.name, problem="libpq cannot parse it") from (None if exc else exc)
 
@@ -116,13 +116,21 @@ def refuse_disagreement(explicit: str | None, manifest: Manifest | None) -> None
     if explicit:
         return
     sources = _sources(None, manifest)
-    stated = [(s.name, {k: str(s.parts[k]) for k in ("host", "port", "dbname") if s.parts.get(k)}) for s in sources]
+    stated = [(s.name, _stated(s)) for s in sources]
     for name, target in stated[1:]:
         first, chosen = stated[0]
         differing = [k for k in target if k in chosen and target[k] != chosen[k]]
         if differing:
             said = ", ".join(f"{k} is {chosen[k]} by {first}, {target[k]} by {name}" for k in differing)
             raise TargetsDisagree(targets=said)
+
+
+def _stated(source: Source) -> dict[str, str]:
+    """Host, port and database as far as a source says them; whoever names a host means a port of it."""
+    parts = source.parts
+    if parts.get("host") and not parts.get("port"):
+        parts["port"] = os.environ.get("PGPORT", "5432")
+    return {key: str(parts[key]) for key in ("host", "port", "dbname") if parts.get(key)}
 
 
 def _sources(explicit: str | None, manifest: Manifest | None) -> list[Source]:
@@ -140,12 +148,16 @@ def _sources(explicit: str | None, manifest: Manifest | None) -> list[Source]:
 
 def _understood(name: str, url: str) -> str:
     """Turn a URL with a driver's name into one that libpq knows; key=value strings stay."""
-    if "://" not in url:
-        if "=" not in url:
-            raise InvalidUrl(source=name, problem="it is neither a URL nor key=value pairs")
+    if re.match(r"\s*\w+\s*=", url):
         return url
+    if "://" not in url:
+        raise InvalidUrl(source=name, problem="it is neither a URL nor key=value pairs")
     if not _DRIVERS.match(url):
         raise InvalidUrl(source=name, problem="it does not begin with postgresql://")
+    # libpq would read the rest of such a password as host and database, and we would print it as those.
+    place = re.split(r"[?#]", url.partition("://")[2])[0]
+    if "@" in place.partition("/")[2] or place.count("@") > 1:
+        raise InvalidUrl(source=name, problem="a reserved character in user or password is not percent-encoded")
     return _DRIVERS.sub("postgresql://", url)
 
 
@@ -168,15 +180,19 @@ def password_of(source: Source) -> str | None:
 # ── connecting ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def connect(source: Source, *, command: str, database: str | None = None, wait: float = 0.0) -> Connection[Any]:
+def connect(
+    source: Source, *, command: str, database: str | None = None, wait: float = 0.0, lock_timeout: float = 10.0
+) -> Connection[Any]:
     """Open an autocommit session with our own settings; `wait` seconds for the server to accept connections.
+
+    `lock_timeout`, in seconds, bounds the wait for each single lock, whatever a migration sets and resets.
 
     Raises Unreachable, AuthenticationFailed or NoDatabase.
     """
     deadline = time.monotonic() + wait
     while True:
         try:
-            return _connect(source, command, database)
+            return _connect(source, command, database, lock_timeout)
         except (AuthenticationFailed, NoDatabase):
             raise
         except Unreachable:
@@ -185,14 +201,15 @@ def connect(source: Source, *, command: str, database: str | None = None, wait: 
             time.sleep(0.2)
 
 
-def _connect(source: Source, command: str, database: str | None) -> Connection[Any]:
+def _connect(source: Source, command: str, database: str | None, lock_timeout: float) -> Connection[Any]:
     import psycopg
     from psycopg.rows import namedtuple_row
 
     parts = source.parts
     if database is not None:
         parts["dbname"] = database
-    ours = " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in SETTINGS.items())
+    settings = {**SETTINGS, "lock_timeout": f"{max(1, int(lock_timeout * 1000))}ms"}
+    ours = " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items())
     parts["options"] = f"{parts.get('options') or os.environ.get('PGOPTIONS', '')} {ours}".strip()
     parts.update(application_name=f"balados-db/{command}", client_encoding="utf8")
     parts.setdefault("connect_timeout", os.environ.get("PGCONNECT_TIMEOUT", "10"))
@@ -233,7 +250,7 @@ def _last_line(text: str) -> str:
 
 def redacted(text: str, password: str | None) -> str:
     """Take a password out of a message."""
-    return text.replace(password, "***") if password else text
+    return text.replace(password, "***") if password and len(password) > 3 else text
 
 
 # ── talking ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -266,7 +283,7 @@ def translation(exc: psycopg.Error, step: str, identity: Identity | None = None)
     if state == "42501":
         return NotAllowed(role=identity.role if identity else "", problem=f"{step}: {said}")
     if state in ("55P03", "57014", "40P01"):
-        return LockTimeout(seconds=0, blockers=f"{step}: {said}")
+        return LockTimeout(blockers=f"{step}: {said}")
     if state == "53200":
         room = identity.lock_room if identity else 0
         return TooLarge(needed="more than fit", room=room, advice="twice what it is")

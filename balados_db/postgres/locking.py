@@ -40,11 +40,17 @@ class Patience:
 
 
 @contextmanager
-def fence(open_: Callable[[], Connection[Any]], wanted: Fence, patience: Patience) -> Iterator[Connection[Any]]:
+def fence(
+    open_: Callable[[], Connection[Any]],
+    wanted: Fence,
+    patience: Patience,
+    cut_short: Callable[[], None] = lambda: None,
+) -> Iterator[Connection[Any]]:
     """Keep other runs and the scope's projectors out while the block runs, and `grace` longer when it succeeds.
 
     Raises LockHeld or ProjectorsLive. The locks live in one open transaction of a connection of their own: nothing
-    that the worker does, not even its end, lets go of them.
+    that the worker does, not even its end, lets go of them. An interruption during the grace undoes nothing: the work
+    is committed by then, so it ends the grace, and `cut_short` is called.
     """
     with open_() as conn:
         conn.execute(query("begin_fence"))
@@ -55,7 +61,10 @@ def fence(open_: Callable[[], Connection[Any]], wanted: Fence, patience: Patienc
         yield conn
         if wanted.class_table is not None and wanted.others_connected:
             # A subscriber reads its row before it tries the lock: hold ours past the commit.
-            time.sleep(patience.grace)
+            try:
+                time.sleep(patience.grace)
+            except KeyboardInterrupt:
+                cut_short()
         conn.rollback()
 
 
@@ -132,7 +141,7 @@ def begin_locked(conn: Connection[Any], locks: Locks, seconds: float) -> None:
             raise StalePlan(changes=f"{exc.diag.message_primary}") from exc
         else:
             return
-    raise LockTimeout(seconds=seconds, blockers=_blockers(conn, tables))
+    raise LockTimeout(blockers=f"{_blockers(conn, tables)}; waited {seconds:g} s")
 
 
 _PASSING = (

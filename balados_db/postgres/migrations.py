@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from balados_db.errors import LockHeld, MigrationFailed, MigrationHalfDone
+from balados_db.errors import BaladosDbError, LockHeld, LockTimeout, MigrationFailed, MigrationHalfDone
 from balados_db.model import Migration
 from balados_db.postgres.connection import local_settings
 from balados_db.postgres.queries import named, query
@@ -102,12 +102,14 @@ def _quoted(text: str, tag: str) -> sql.SQL:
     return sql.SQL(f"${tag}{n}${text}\n${tag}{n}$")
 
 
-def _failed(exc: psycopg.Error, file: str, source: str) -> MigrationFailed:
+def _failed(exc: psycopg.Error, file: str, source: str) -> BaladosDbError:
     where = file
     at = exc.diag.internal_position or exc.diag.statement_position
     if at and (exc.diag.internal_query or "").rstrip() == source.rstrip():
         before = source[: int(at) - 1]
         where = f"{file}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
+    if isinstance(exc, psycopg.errors.LockNotAvailable):
+        return LockTimeout(blockers=f"{where} waits for a table that somebody else uses")
     return MigrationFailed(
         where=where,
         problem=exc.diag.message_primary or str(exc).strip(),

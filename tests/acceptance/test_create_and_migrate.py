@@ -297,3 +297,20 @@ def test_rollback_is_refused_where_a_kept_table_would_lose_something(
     assert (result.status, result.code) == (1, "promise_broken")
     assert "app_tokens" in result.err
     assert balados.snapshot() == before
+
+
+def test_a_migration_that_waits_for_a_lock_gives_up_in_time(database: Database, run_cli: Run, tmp_path: Path) -> None:
+    """--lock-timeout bounds it, whatever the files before it set; exit 6, nothing changed."""
+    manifest = manifest_with(tmp_path, **{"0001_a": "create table a (n int); set lock_timeout = 0;"})
+    assert run_cli("migrate", database=database, manifest=manifest).status == 0
+    (tmp_path / "one" / "0002_b.sql").write_text("set lock_timeout = 0;\n")
+    (tmp_path / "one" / "0003_c.sql").write_text("alter table a add m int;\n")
+    before = database.snapshot()
+    with database.connect() as reader:
+        reader.execute("begin")
+        reader.execute("select * from one.a")
+        result = run_cli("--lock-timeout", "1", "migrate", database=database, manifest=manifest, timeout=20)
+
+    assert (result.status, result.code) == (6, "lock_timeout")
+    assert "0003_c.sql" in result.err
+    assert database.snapshot() == before

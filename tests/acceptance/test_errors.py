@@ -300,8 +300,10 @@ def test_without_a_url_the_way_to_one_is_named(refuse: Refuse) -> None:
         f"host=127.0.0.1 password='{PASSWORD}",
         f"127.0.0.1/{PASSWORD}",
         f"host=127.0.0.1 nothing={PASSWORD}",
+        f"postgresql://app:x@{PASSWORD}@127.0.0.1/db",
+        f"postgresql://app:{PASSWORD}/x@127.0.0.1:1/db",
     ],
-    ids=["scheme", "percent", "bracket", "quote", "bare", "keyword"],
+    ids=["scheme", "percent", "bracket", "quote", "bare", "keyword", "a bare @", "a bare slash"],
 )
 def test_a_wrong_url_is_refused_without_being_repeated(wrong: str, refuse: Refuse) -> None:
     """The message names where the URL came from and how to write one, never the URL, which may hold a password."""

@@ -456,3 +456,28 @@ def test_a_temporary_view_of_another_session_is_waited_out_not_dropped(filled: D
         assert (result.status, result.code) == (6, "temporary_dependents")
 
     assert run_cli("reset", "--projections", "--recreate", "--confirm", "DELETE", database=filled).status == 0
+
+
+def test_an_interruption_after_the_commit_tells_the_truth(filled: Database) -> None:
+    """What is committed is done: the grace is cut short, the outcome says so, and the exit status is that of success."""
+    with filled.connect():
+        words = ["--manifest", str(EXAMPLE), "--url", filled.url, "reset", "--projections", "--confirm", "DELETE"]
+        run = subprocess.Popen(
+            [*COMMAND, *words, "--projector-grace", "30"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment(),
+        )
+        deadline = time.monotonic() + 20
+        while filled.rows("public.public_events"):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(0.3)
+        run.terminate()
+        out, err = run.communicate(timeout=10)
+
+    assert run.returncode == 0, err
+    assert "Done." in out
+    assert "interrupted after the commit" in err
