@@ -238,6 +238,7 @@ class Relation:
     exact: bool = False
     bytes: int = 0
     indexes: int = 0
+    toast: bool = False  # whether it has a table of its own for wide values
     is_partition: bool = False
     lockable: bool = True  # whether this role may LOCK it
     may_empty: bool = True  # whether this role may TRUNCATE it

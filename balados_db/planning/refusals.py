@@ -31,7 +31,7 @@ from balados_db.planning.steps import (
     listed,
 )
 
-LOCKS_PER_RELATION = {"empty": 3, "recreate": 8}  # measured: hazards "G-LOCKS"; a recreated table is dropped and made
+RECREATED_LOCKS = 8  # dropping locks table, index and row types, making locks the new ones; measured at 500 tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +101,10 @@ def refuse_obstacles(obstacles: Obstacles, shape: Shape) -> None:
 def refuse_size(state: DatabaseState, shape: Shape) -> None:
     """Refuse what does not fit into one transaction's locks."""
     assert state.identity is not None
-    recreated = sum(
-        LOCKS_PER_RELATION["recreate"] for s in shape.recreated for r in state.schema(s).relations if r.holds_rows
-    )
-    emptied = sum(LOCKS_PER_RELATION["empty"] + relation.indexes for relation in shape.emptied)
+    made_anew = (r for name in shape.recreated for r in state.schema(name).relations if r.holds_rows)
+    recreated = sum(RECREATED_LOCKS + r.indexes for r in made_anew)
+    # Emptying locks a table, its indexes, and the table for wide values with its index.
+    emptied = sum(1 + r.indexes + (2 if r.toast else 0) for r in shape.emptied)
     needed, room = recreated + emptied, state.identity.lock_room
     if needed > room:
         advice = -(-needed * 64 // room)

@@ -189,6 +189,7 @@ def _relations(conn: Connection[Any], manifest: Manifest, state: DatabaseState) 
                 exact=exact,
                 bytes=row.bytes,
                 indexes=row.indexes,
+                toast=row.toast,
                 is_partition=row.is_partition,
                 owned=row.owned,
                 populated=row.populated,

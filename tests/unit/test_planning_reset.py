@@ -78,7 +78,7 @@ STRANGER = CheckpointState(table=VERSIONS, projector="Stranger", position=3)
 NEVER_PROJECTOR = replace(MANIFEST, subscriptions={"Counter": "never"})
 PARTIAL_STORE = also(in_database(event_store=False, event_store_tables=("streams",)))
 NO_MIGRATIONS = declaring(STATS, migrations=None)
-MANY = also(with_relations(*(relation(f"stats.t{n}", indexes=5) for n in range(900))))
+MANY = also(with_relations(*(relation(f"stats.t{n}", indexes=5, toast=True) for n in range(900))))
 
 
 def refused(id_: str, error: type[errors.BaladosDbError], request: ResetRequest = SAFE, **facts: Any) -> Refusal:

@@ -24,6 +24,7 @@ select n.nspname as schema,
        c.relispartition as is_partition,
        c.relispopulated as populated,
        (select pg_catalog.count(*) from pg_catalog.pg_index i where i.indrelid = c.oid)::int as indexes,
+       c.reltoastrelid <> 0 as toast,
        exists (select from pg_catalog.pg_depend d
                 where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e') as extension,
        exists (select from pg_catalog.pg_depend d
