@@ -197,6 +197,7 @@ class Identity:
     system_identifier: str
     database_oid: int
     superuser: bool = False
+    counts_writes: bool = True  # track_counts: whether the server counts the rows that a transaction writes
     in_recovery: bool = False
     read_only: bool = False
     environment: str | None = None

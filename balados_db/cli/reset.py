@@ -46,6 +46,7 @@ from balados_db.report import Report
     metavar="SECONDS",
     help="Keep projectors out this long after the commit.",
 )
+@click.option("--verify", type=click.Choice(["rows"]), help="Count and hash every kept row as well.")
 @dry_run_option()
 @confirm_option()
 def reset(
@@ -55,6 +56,7 @@ def reset(
     with_dependents: bool,
     wait_for_projectors: float,
     projector_grace: float,
+    verify: str | None,
     dry_run: bool,
     confirm: str | None,
     **said: bool,

@@ -48,7 +48,7 @@ def capture_preserved(step: steps.CapturePreserved, run: Run) -> Details:
         kept=tuple(r.oid for r in inside if r.name in run.kept[r.schema]),
         written=_written(run),
     )
-    run.preserved = preservation.capture(run.conn, boundary, positions, _forgotten(run))
+    run.preserved = preservation.capture(run.conn, boundary, positions, _forgotten(run), rows=step.rows)
     return {"facts": len(run.preserved.facts)}
 
 

@@ -71,7 +71,7 @@ def plan_reset(
         command="reset",
         scope=request.scope.value,
         identity=state.identity,
-        phases=_phases(state, manifest, files, shape),
+        phases=_phases(state, manifest, files, shape, _verifies_rows(state, request)),
         danger=_danger(state, manifest, request.scope, shape),
         phrase=manifest.phrases[request.scope],
         destroys=_destroys(state, manifest, shape),
@@ -87,9 +87,16 @@ def plan_reset(
     )
 
 
-def _phases(state: DatabaseState, manifest: Manifest, files: Files, shape: Shape) -> tuple[Phase, ...]:
+def _verifies_rows(state: DatabaseState, request: ResetRequest) -> bool:
+    """Every kept row is compared when that was asked for, or when the server does not count what is written."""
+    return request.verify_rows or (state.identity is not None and not state.identity.counts_writes)
+
+
+def _phases(
+    state: DatabaseState, manifest: Manifest, files: Files, shape: Shape, verify_rows: bool
+) -> tuple[Phase, ...]:
     steps: list[Step] = [] if state.own_schema else [CreateRecords()]
-    steps.append(CapturePreserved(recreated=shape.recreated, emptied=_refilled(shape)))
+    steps.append(CapturePreserved(recreated=shape.recreated, emptied=_refilled(shape), rows=verify_rows))
     # What is dropped may reference what is emptied, and what is made anew may be shown by what is refreshed.
     steps += _dropping(state, shape)
     steps += _emptying(manifest, shape)
@@ -219,6 +226,8 @@ def _warnings(
     if kept:
         warnings.append(f"the history of another migration tool is kept: {listed(tuple(kept))}")
     warnings += _position_warnings(state, manifest, shape)
+    if state.identity and not state.identity.counts_writes:
+        warnings.append("track_counts is off, so every kept row is counted and hashed, before and after")
     if obstacles.published:
         warnings.append(f"subscribers' tables are emptied as well, by publication {listed(obstacles.published)}")
     if obstacles.triggers:

@@ -48,6 +48,7 @@ class ResetRequest:
     projector: str | None = None
     way: str | None = None  # "empty" or "recreate"; None lets the plan decide
     with_dependents: bool = False
+    verify_rows: bool = False  # also compare every kept row, not only what the server counts and catalogues
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -125,6 +125,7 @@ class CapturePreserved(Step):
     sentence = "take the fingerprint of everything that is kept"
     recreated: tuple[str, ...] = ()
     emptied: tuple[TableName, ...] = ()
+    rows: bool = False  # count and hash every kept row as well
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from psycopg.sql import Identifier
+
 from balados_db.errors import PromiseBroken
 from balados_db.model import OWN_SCHEMA, CheckpointTable
 from balados_db.planning.steps import listed
@@ -34,16 +36,23 @@ class Preserved:
 
     boundary: Boundary
     facts: dict[Key, Fact]
+    rows: dict[str, Fact] | None = None  # by table, when every kept row is compared
     positions: dict[CheckpointTable, tuple[str, ...]] = field(default_factory=dict)
 
 
 def capture(
-    conn: Connection[Any], boundary: Boundary, checkpoints: Sequence[CheckpointTable], forgotten: Sequence[str]
+    conn: Connection[Any],
+    boundary: Boundary,
+    checkpoints: Sequence[CheckpointTable],
+    forgotten: Sequence[str],
+    *,
+    rows: bool = False,
 ) -> Preserved:
-    """Read every preserved fact, and every position outside the scope by value."""
+    """Read every preserved fact, every position outside the scope by value, and with `rows` every kept row."""
     return Preserved(
         boundary=boundary,
         facts=_facts(conn, boundary),
+        rows=_rows(conn, boundary) if rows else None,
         positions={c: _positions(conn, c, forgotten) for c in checkpoints},
     )
 
@@ -62,6 +71,25 @@ def _facts(conn: Connection[Any], boundary: Boundary) -> dict[Key, Fact]:
     return {(r.catalog, r.key): (r.identity, r.facts) for r in rows}
 
 
+def _rows(conn: Connection[Any], boundary: Boundary) -> dict[str, Fact]:
+    """Number and hash of the rows of every kept table, in this transaction's own snapshot."""
+    parameters = {
+        "doomed": list(boundary.recreated),
+        "gone": [*boundary.emptied, *boundary.written],
+        "kept": list(boundary.kept),
+        "own": OWN_SCHEMA,
+    }
+    tables = conn.execute(query("select_kept_tables"), parameters).fetchall()
+    found = {}
+    for table in tables:
+        row = conn.execute(query("hash_rows").format(table=Identifier(table.schema, table.name))).fetchone()
+        found[f"{table.schema}.{table.name}"] = (
+            f"rows of {table.schema}.{table.name}",
+            f"{row[0]} {row[1]}" if row else "",
+        )
+    return found
+
+
 def _positions(conn: Connection[Any], checkpoint: CheckpointTable, forgotten: Sequence[str]) -> tuple[str, ...]:
     rows = conn.execute(
         query("select_other_positions").format(table=named(*checkpoint.table), projector=named(checkpoint.projector)),
@@ -78,6 +106,11 @@ def compare(conn: Connection[Any], before: Preserved, forgotten: Sequence[str]) 
     conn.execute(query("settle_constraints"))
     after = _facts(conn, before.boundary)
     broken = [*_lost(before.facts, after), *_written(before.facts, after)]
+    if before.rows is not None:
+        now = _rows(conn, before.boundary)
+        broken += [
+            f"changed: {said}" for name, (said, fact) in before.rows.items() if now.get(name, ("", ""))[1] != fact
+        ]
     for checkpoint, rows in before.positions.items():
         if _positions(conn, checkpoint, forgotten) != rows:
             broken.append(f"changed: positions in {checkpoint.table} that were to stay")

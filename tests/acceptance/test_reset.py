@@ -481,3 +481,22 @@ def test_an_interruption_after_the_commit_tells_the_truth(filled: Database) -> N
     assert run.returncode == 0, err
     assert "Done." in out
     assert "interrupted after the commit" in err
+
+
+def test_every_kept_row_is_compared_when_asked_or_when_nobody_counts(filled: Database, run_cli: Run) -> None:
+    """--verify rows hashes them; with track_counts off that happens unasked, and a trigger's damage is still seen."""
+    asked = run_cli("reset", "--projections", "--verify", "rows", "--confirm", "DELETE", "--json", database=filled)
+    assert asked.status == 0, asked.err
+
+    filled.execute(
+        f"alter database {filled.name} set track_counts = off;"
+        "create function public.reach() returns trigger language plpgsql as 'begin update system.users set bio = ''x''; return null; end';"
+        "create trigger reach after truncate on users.subscriptions execute function public.reach()"
+    )
+    before = filled.snapshot("system")
+    result = run_cli("reset", "--projections", "--empty", "--confirm", "DELETE", database=filled)
+
+    assert (result.status, result.code) == (1, "promise_broken")
+    assert "system.users" in result.err
+    assert "track_counts is off" in result.err
+    assert filled.snapshot("system") == before

@@ -9,6 +9,7 @@ select coalesce(pg_catalog.host(pg_catalog.inet_server_addr()), 'local socket') 
        (select system_identifier from pg_catalog.pg_control_system())::text as system_identifier,
        d.oid::bigint as database_oid,
        r.rolsuper as superuser,
+       pg_catalog.current_setting('track_counts')::boolean as counts_writes,
        pg_catalog.pg_is_in_recovery() as in_recovery,
        coalesce((select pg_catalog.regexp_replace(setting, '^default_transaction_read_only=', '') in ('on', 'true', '1', 'yes')
                    from pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) setting

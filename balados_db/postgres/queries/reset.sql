@@ -172,3 +172,22 @@ alter publication {publication} add table only {table}{columns}{filter}
 
 -- drop_tables --
 drop table if exists {tables} restrict
+
+-- select_kept_tables --
+-- Ordinary tables whose rows are to stay, wherever they lie.
+select n.nspname as schema, c.relname as name
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where c.relkind = 'r'
+   and n.nspname !~ '^pg_'
+   and n.nspname not in ('information_schema', %(own)s)
+   and c.oid <> all (%(gone)s::oid[])
+   and (n.nspname <> all (%(doomed)s) or c.oid = any (%(kept)s::oid[])
+        or exists (select from pg_catalog.pg_depend d
+                    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e'))
+ order by 1, 2
+
+-- hash_rows --
+-- The sum does not depend on the order of the rows.
+select pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(t::text, 0))
+  from only {table} t
