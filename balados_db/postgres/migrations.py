@@ -118,12 +118,16 @@ def _failed(exc: psycopg.Error, file: str, source: str) -> BaladosDbError:
     )
 
 
+_OWN_SCHEMA_ONLY = "a migration finds what is in its own schema; write other names with theirs, extensions' types too"
 _ADVICE = {
     "0A000": "a migration is part of one transaction: take COMMIT, BEGIN, ROLLBACK, SAVEPOINT or COPY out of it",
     "25001": "put `-- transactional: false` at the top of a file that cannot run in a transaction",
     "55P04": "a new enum value cannot be used in the transaction that adds it: apply the two files one after the other",
     "53200": "raise max_locks_per_transaction and restart the server",
     "42501": "grant what is missing to this role, or run as the owner",
+    "42704": _OWN_SCHEMA_ONLY,
+    "42883": _OWN_SCHEMA_ONLY,
+    "42P01": _OWN_SCHEMA_ONLY,
     "42P07": "if something else made it, take it over first: balados-db adopt",
     "3F000": "write names with their schema, or create the schema first",
 }

@@ -134,6 +134,7 @@ def test_an_error_names_file_line_and_column(database: Database, run_cli: Run, t
 
     assert "0001_a.sql:3:13:" in result.err
     assert 'relation "nope" does not exist' in result.err
+    assert "its own schema" in result.err
     assert database.value("select count(*) from pg_namespace where nspname = 'one'") == 0
 
 
