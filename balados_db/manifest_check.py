@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from difflib import get_close_matches
 
 from balados_db.errors import InstallSqlMissing
-from balados_db.model import Manifest, Migration, Projector, SchemaDeclaration, SchemaKind, TableName
+from balados_db.model import Files, Manifest, Projector, SchemaDeclaration, SchemaKind, TableName
 
-Files = Mapping[str, tuple[Migration, ...]]
 _ROLLBACK = ".rollback.sql"
 
 

@@ -173,6 +173,9 @@ class Migration:
         return self.path.suffix == ".sql"
 
 
+Files = Mapping[str, tuple[Migration, ...]]  # the migrations of each schema, in the order in which they apply
+
+
 @dataclass(frozen=True, kw_only=True)
 class AppliedMigration:
     """A row of yoyo's history; `checksum` is absent where plain yoyo applied it."""
@@ -202,6 +205,17 @@ class Identity:
     read_only: bool = False
     environment: str | None = None
     lock_room: int = 6400  # max_locks_per_transaction × (max_connections + max_prepared_transactions)
+
+    @property
+    def target(self) -> dict[str, str | None]:
+        """What programs are told of it, by the names that the JSON has."""
+        return {
+            "server": self.server,
+            "database": self.database,
+            "role": self.role,
+            "environment": self.environment,
+            "server_version": self.server_version,
+        }
 
 
 class RelationKind(str, Enum):
@@ -250,6 +264,11 @@ class Relation:
     def table(self) -> TableName:
         """Its name."""
         return TableName(self.schema, self.name)
+
+    @property
+    def stays(self) -> bool:
+        """Whether it stays where it is when its schema is recreated: positions, and other tools' histories."""
+        return self.role in (Role.CHECKPOINTS, Role.OTHER_HISTORY)
 
     @property
     def holds_rows(self) -> bool:

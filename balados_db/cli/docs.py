@@ -71,9 +71,8 @@ def _read(session: Session) -> tuple[Identity, Reference]:
 
 
 def _result(identity: Identity, reference: Reference) -> dict[str, Any]:
-    from balados_db.cli.status import target
 
-    return {"target": target(identity), "schemas": [asdict(schema) for schema in reference.schemas]}
+    return {"target": identity.target, "schemas": [asdict(schema) for schema in reference.schemas]}
 
 
 def _written(file: Path, text: str) -> bool:

@@ -33,7 +33,6 @@ def environment(**_: object) -> None:
 @command("show", "Say which environment the database says it is.")
 def show(session: Session) -> Report:
     """Read the stamp; a database without one is no error."""
-    from balados_db.cli.status import target
     from balados_db.postgres.catalog import read_identity
     from balados_db.postgres.connection import translated
     from balados_db.postgres.reference import read_stamp
@@ -44,7 +43,7 @@ def show(session: Session) -> Report:
     facts = _facts(stamp, manifest)
     return Report(
         command=session.command,
-        result={"target": target(identity), **facts},
+        result={"target": identity.target, **facts},
         text=None if session.options.json else _words(facts),
     )
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 @command("history", "Every destructive run, from inside the database, the newest first.")
 def history(session: Session) -> Report:
     """Read the receipts. A database that has none is no error."""
-    from balados_db.cli.status import target
     from balados_db.postgres.catalog import read_identity
     from balados_db.postgres.connection import translated
     from balados_db.postgres.reference import read_receipts
@@ -26,7 +25,7 @@ def history(session: Session) -> Report:
     nothing = None if receipts or session.options.json else f"Nothing is recorded in {identity.database}."
     return Report(
         command=session.command,
-        result={"target": target(identity), "runs": [_facts(receipt) for receipt in receipts]},
+        result={"target": identity.target, "runs": [_facts(receipt) for receipt in receipts]},
         tables={f"{identity.database} on {identity.server}": tuple(_row(receipt) for receipt in receipts)},
         text=nothing,
     )

@@ -12,7 +12,7 @@ from balados_db.cli.session import Session
 from balados_db.report import Report
 
 if TYPE_CHECKING:
-    from balados_db.model import DatabaseState, Identity
+    from balados_db.model import DatabaseState
     from balados_db.planning.status import Status
 
 
@@ -32,22 +32,10 @@ def status(session: Session, check: bool) -> Report:
         command=session.command,
         findings=found.findings if check else (),
         warnings=() if check else found.findings,
-        result={"target": target(state.identity), **_result(state, found)},
+        result={"target": state.identity and state.identity.target, **_result(state, found)},
         tables=_tables(state, found),
         next=(("balados-db", "migrate"),) if any(s.pending for s in found.schemas) else (),
     )
-
-
-def target(identity: Identity | None) -> dict[str, Any]:
-    """The database as the server reports it."""
-    assert identity is not None
-    return {
-        "server": identity.server,
-        "database": identity.database,
-        "role": identity.role,
-        "environment": identity.environment,
-        "server_version": identity.server_version,
-    }
 
 
 def _result(state: DatabaseState, found: Status) -> dict[str, Any]:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from psycopg import sql
 
+from balados_db.execution.run import Details, Run, handles, has_rows
 from balados_db.migration_files import checksum
 from balados_db.model import (
     OWN_SCHEMA,
+    SchemaState,
 )
 from balados_db.planning import steps
 from balados_db.postgres import eventstore, history, migrations
-from balados_db.postgres.catalog import digest_of, read_structures, skipped
 from balados_db.postgres.queries import query
-
-if TYPE_CHECKING:
-    pass
-
-from balados_db.execution.run import Details, Run, handles, has_rows
 
 
 @handles(steps.CreateDatabase)
@@ -99,7 +93,8 @@ def mark_applied(step: steps.MarkApplied, run: Run) -> Details:
 @handles(steps.RecordStructure)
 def record_structure(step: steps.RecordStructure, run: Run) -> None:
     """Remember structure, migrations and the tables in which the migrations left rows."""
-    _record(run, step.schema, structure_of(run, step.schema), seeded_tables(run, step.schema))
+    found = run.state().schema(step.schema)
+    _record(run, step.schema, found.structure, seeded_tables(run, found))
 
 
 def _record(run: Run, schema: str, structure: str, seeded: tuple[str, ...]) -> None:
@@ -113,21 +108,14 @@ def _record(run: Run, schema: str, structure: str, seeded: tuple[str, ...]) -> N
     run.conn.execute(query("record_structure").format(own=sql.Identifier(OWN_SCHEMA)), values)
 
 
-def structure_of(run: Run, schema: str) -> str:
-    """The digest of the schema's structure as it is now."""
-    relations = {s.name: list(s.relations) for s in run.state().schemas}
-    return digest_of(read_structures(run.conn, [schema], skipped(relations))[schema])
-
-
-def seeded_tables(run: Run, schema: str) -> tuple[str, ...]:
+def seeded_tables(run: Run, found: SchemaState) -> tuple[str, ...]:
     """Tables in which migrations left rows: only running the migrations again brings those back.
 
     Rows that this transaction wrote count, and those of a schema that it has just made. What a file outside a
     transaction wrote cannot be told from a projector's rows, so there every row counts.
     """
-    found = run.state().schema(schema)
-    written = {r.name for r in run.conn.execute(query("select_own_inserts"), {"schema": schema})}
-    if _made_now(run, schema) or _ran_alone(run, schema):
+    written = {r.name for r in run.conn.execute(query("select_own_inserts"), {"schema": found.name})}
+    if _made_now(run, found.name) or _ran_alone(run, found.name):
         return tuple(r.name for r in found.tables if r.name in written or has_rows(run.conn, r.table))
     before = found.record.seeded if found.record else ()
     return tuple(r.name for r in found.tables if r.name in written or r.name in before)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from balados_db.errors import UnknownSchema
 from balados_db.execution.executor import Planner
-from balados_db.model import DatabaseState, Manifest, Migration, SchemaKind
+from balados_db.model import DatabaseState, Files, Manifest, SchemaKind
 from balados_db.planning.create import plan_create, plan_init
 from balados_db.planning.migrate import plan_migrate
 from balados_db.planning.plan import Plan, one_phase
@@ -23,8 +23,6 @@ from balados_db.postgres.obstacles import read_obstacles
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-Files = Mapping[str, tuple[Migration, ...]]
 
 
 def create_planner(manifest: Manifest, database: str, schemas: tuple[str, ...] | None = None) -> Planner:

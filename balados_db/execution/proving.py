@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from psycopg import sql
 
 from balados_db.errors import PromiseBroken, StalePlan
+from balados_db.execution.run import Details, Run, handles, has_rows
 from balados_db.model import (
     OWN_SCHEMA,
     CheckpointTable,
     RelationKind,
-    Role,
     TableName,
 )
 from balados_db.planning import steps
@@ -21,31 +20,24 @@ from balados_db.planning.steps import Step, listed
 from balados_db.postgres import contents, eventstore, preservation
 from balados_db.postgres.queries import named, query
 
-if TYPE_CHECKING:
-    pass
-
-from balados_db.execution.run import Details, Run, handles, has_rows
-
 
 @handles(steps.CapturePreserved)
 def capture_preserved(step: steps.CapturePreserved, run: Run) -> Details:
     """Read before anything is touched."""
-    state = run.state()
+    state = run.before = run.state()
     relations = {r.table: r for s in state.schemas for r in s.relations}
     gone = [t for t in step.emptied if t not in relations]
     if gone:
         raise StalePlan(changes=f"{listed(tuple(gone))} does not exist any more")
     inside = [r for name in step.recreated for r in state.schema(name).relations]
     for name in step.recreated:
-        run.kept[name] = tuple(
-            r.name for r in state.schema(name).relations if r.role in (Role.CHECKPOINTS, Role.OTHER_HISTORY)
-        )
+        run.kept[name] = tuple(r.name for r in state.schema(name).relations if r.stays)
         run.rights[name] = contents.read_rights(run.conn, name, run.kept[name])
     positions = _positions(run)
     boundary = preservation.Boundary(
         recreated=step.recreated,
         emptied=tuple(relations[t].oid for t in step.emptied),
-        kept=tuple(r.oid for r in inside if r.name in run.kept[r.schema]),
+        kept=tuple(r.oid for r in inside if r.stays),
         written=_written(run),
     )
     run.preserved = preservation.capture(run.conn, boundary, positions, _forgotten(run), rows=step.rows)
@@ -67,14 +59,14 @@ def _oid(run: Run, table: TableName) -> int:
 
 def _positions(run: Run) -> list[CheckpointTable]:
     """Checkpoint tables whose rows outside the scope must not move; none when everybody's go with the events."""
-    if any(isinstance(s, steps.ForgetCheckpoints | steps.SeedEventStore) and _goes(s) for s in run.plan.steps):
+    if any(_takes_all(step) for step in run.plan.steps):
         return []
     there = set(eventstore.existing_tables(run.conn, [c.table for c in run.manifest.checkpoints]))
     return [c for c in run.manifest.checkpoints if c.table in there]
 
 
-def _goes(step: Step) -> bool:
-    return isinstance(step, steps.SeedEventStore) or getattr(step, "everybody", False)
+def _takes_all(step: Step) -> bool:
+    return isinstance(step, steps.SeedEventStore) or (isinstance(step, steps.ForgetCheckpoints) and step.everybody)
 
 
 def _forgotten(run: Run) -> tuple[str, ...]:
@@ -87,7 +79,8 @@ def empty_tables(step: steps.EmptyTables, run: Run) -> Details:
     """One statement for all, so that foreign keys among them do not matter."""
     for name, value in (*step.settings, ("balados_db.reset", "on")):
         run.conn.execute(query("set_local"), {"name": name, "value": value})
-    partitioned = {r.table for s in run.state().schemas for r in s.relations if r.kind is RelationKind.PARTITIONED}
+    assert run.before is not None
+    partitioned = {r.table for s in run.before.schemas for r in s.relations if r.kind is RelationKind.PARTITIONED}
     tables = sql.SQL(", ").join(
         sql.SQL("{}" if table in partitioned else "only {}").format(sql.Identifier(*table)) for table in step.tables
     )
@@ -121,7 +114,6 @@ def drop_contents(step: steps.DropContents, run: Run) -> Details:
 def give_back(step: steps.GiveBack, run: Run) -> Details:
     """What was promised before the phrase was asked for: the rest is listed there."""
     lost = contents.give_back(run.conn, step.schema, run.rights[step.schema], run.kept[step.schema])
-    run.not_restored += lost
     return {"not_restored": list(lost)}
 
 

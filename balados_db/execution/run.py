@@ -39,10 +39,10 @@ class Run:
     client: str = ""
     progress: Callable[[str], None] | None = None
     atomic: bool = True
+    before: DatabaseState | None = None  # as CapturePreserved read it
     preserved: preservation.Preserved | None = None
     rights: dict[str, contents.Rights] = field(default_factory=dict)
     kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    not_restored: list[str] = field(default_factory=list)
 
     def state(self) -> DatabaseState:
         """The database as it is now, seen from inside the transaction."""

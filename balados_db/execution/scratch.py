@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ import psycopg
 from psycopg import sql
 
 from balados_db.execution.executor import Open
-from balados_db.model import Manifest, Migration, Role, SchemaKind
+from balados_db.execution.run import has_rows
+from balados_db.model import DatabaseState, Files, Manifest, Role, SchemaKind
 from balados_db.planning.adopt import Comparison, Difference
 from balados_db.postgres import eventstore, migrations
 from balados_db.postgres.catalog import Look, Structure, digest_of, looking, read_state, read_structures, skipped
@@ -21,8 +22,6 @@ from balados_db.postgres.queries import query
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-Files = Mapping[str, tuple[Migration, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ def compare(open_: Open, manifest: Manifest, files: Files, schemas: Sequence[str
     """
     with open_() as conn:
         with looking(conn):
-            there = _structures(conn, manifest, schemas)
+            there = _structures(conn, read_state(Look(conn=conn, manifest=manifest)), schemas)
         made = _try_in_scratch(open_, conn, manifest, files, schemas)
         if made is None:
             made = _try_and_roll_back(conn, manifest, files, schemas)
@@ -68,8 +67,7 @@ def differences(schema: str, there: Structure, expected: Structure) -> tuple[Dif
     )
 
 
-def _structures(conn: Connection[Any], manifest: Manifest, schemas: Sequence[str]) -> dict[str, Structure]:
-    state = read_state(Look(conn=conn, manifest=manifest))
+def _structures(conn: Connection[Any], state: DatabaseState, schemas: Sequence[str]) -> dict[str, Structure]:
     relations = {s.name: list(s.relations) for s in state.schemas}
     return read_structures(conn, list(schemas), skipped(relations))
 
@@ -143,24 +141,19 @@ def _make(conn: Connection[Any], manifest: Manifest, files: Files, schemas: Sequ
 
 
 def _made(conn: Connection[Any], manifest: Manifest, schemas: Sequence[str]) -> dict[str, Made]:
-    structures = _structures(conn, manifest, schemas)
     state = read_state(Look(conn=conn, manifest=manifest))
+    structures = _structures(conn, state, schemas)
     return {
         name: Made(
             structure=structures[name],
             seeded=tuple(
                 r.name
                 for r in state.schema(name).relations
-                if r.holds_rows and r.role is Role.CONTENT and _has_rows(conn, name, r.name)
+                if r.holds_rows and r.role is Role.CONTENT and has_rows(conn, r.table)
             ),
         )
         for name in schemas
     }
-
-
-def _has_rows(conn: Connection[Any], schema: str, table: str) -> bool:
-    row = conn.execute(query("has_rows").format(table=sql.Identifier(schema, table))).fetchone()
-    return bool(row and row[0])
 
 
 # ── a transaction that is rolled back ────────────────────────────────────────────────────────────────────

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from balados_db.errors import DifferencesFound, NothingToAdopt, UsageError
-from balados_db.model import DatabaseState, Migration
+from balados_db.model import DatabaseState, Files, Migration
 from balados_db.planning.migrate import preconditions
 from balados_db.planning.plan import Plan, one_phase
 from balados_db.planning.steps import CreateRecords, MarkApplied, Step
-
-Files = Mapping[str, tuple[Migration, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from balados_db.errors import InstallSqlMissing, UnknownEventStore
-from balados_db.model import DatabaseState, Manifest, Migration
+from balados_db.model import DatabaseState, Files, Manifest
 from balados_db.planning.migrate import joined, migration_phases, preconditions, refuse_disagreement, store_additions
 from balados_db.planning.plan import Phase, Plan
 from balados_db.planning.steps import (
@@ -16,8 +14,6 @@ from balados_db.planning.steps import (
     Step,
     listed,
 )
-
-Files = Mapping[str, tuple[Migration, ...]]
 
 
 def plan_create(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from balados_db.errors import MigrationEdited, MigrationFileMissing
-from balados_db.model import DatabaseState, Manifest, Migration, SchemaState
+from balados_db.model import DatabaseState, Files, Manifest, Migration, SchemaState
 from balados_db.planning.plan import Phase, Plan
 from balados_db.planning.steps import (
     AddToEventStore,
@@ -16,8 +16,6 @@ from balados_db.planning.steps import (
     Step,
     listed,
 )
-
-Files = Mapping[str, tuple[Migration, ...]]
 
 
 def pending(found: SchemaState, files: tuple[Migration, ...]) -> tuple[Migration, ...]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from balados_db.model import (
     DatabaseState,
+    Files,
     Manifest,
-    Migration,
     Relation,
     Role,
     SchemaKind,
-    SchemaState,
     Scope,
     TableName,
 )
@@ -43,8 +40,6 @@ from balados_db.planning.steps import (
     WriteReceipt,
     listed,
 )
-
-Files = Mapping[str, tuple[Migration, ...]]
 
 
 def plan_reset(
@@ -132,7 +127,7 @@ def _emptying(manifest: Manifest, shape: Shape) -> list[Step]:
 def _dropping(state: DatabaseState, shape: Shape) -> list[Step]:
     """All at once: recreated schemas may depend on one another."""
     there = tuple(name for name in shape.recreated if state.schema(name).exists)
-    keep = tuple(table for name in there for table in _kept_inside(state.schema(name)))
+    keep = tuple(r.table for name in there for r in state.schema(name).relations if r.stays)
     return [DropContents(schemas=there, keep=keep)] if there else []
 
 
@@ -144,11 +139,6 @@ def _making(state: DatabaseState, files: Files, shape: Shape) -> list[Step]:
         steps.append(ApplyMigrations(schema=name, migrations=tuple(m.id for m in files.get(name, ()))))
         steps += [GiveBack(schema=name)] if exists else []
     return steps
-
-
-def _kept_inside(schema: SchemaState) -> tuple[TableName, ...]:
-    """Relations that stay where they are: positions, and the history of other migration tools."""
-    return tuple(r.table for r in schema.relations if r.role in (Role.CHECKPOINTS, Role.OTHER_HISTORY))
 
 
 def _forgetting(state: DatabaseState, manifest: Manifest, shape: Shape) -> list[Step]:

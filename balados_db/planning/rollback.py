@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from balados_db.errors import MigrationInvalid, RollbackMissing, UsageError
-from balados_db.model import DatabaseState, Manifest, Migration, SchemaKind, Scope
+from balados_db.model import DatabaseState, Files, Manifest, Migration, SchemaKind, Scope
 from balados_db.planning.plan import Phase, Plan, Way, one_phase
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.reset import plan_reset
@@ -22,8 +21,6 @@ from balados_db.planning.steps import (
     Step,
     WriteReceipt,
 )
-
-Files = Mapping[str, tuple[Migration, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)

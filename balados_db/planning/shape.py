@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from balados_db.errors import (
@@ -19,6 +18,7 @@ from balados_db.errors import (
 )
 from balados_db.model import (
     DatabaseState,
+    Files,
     Manifest,
     Migration,
     Projector,
@@ -35,8 +35,6 @@ from balados_db.planning.plan import Way
 from balados_db.planning.steps import (
     listed,
 )
-
-Files = Mapping[str, tuple[Migration, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from balados_db.model import CheckpointState, DatabaseState, Manifest, Migration, SchemaDeclaration, SchemaState
+from balados_db.model import CheckpointState, DatabaseState, Files, Manifest, Migration, SchemaDeclaration, SchemaState
 from balados_db.planning.migrate import edited, out_of_order, pending, without_file
 from balados_db.planning.steps import listed
-
-Files = Mapping[str, tuple[Migration, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)

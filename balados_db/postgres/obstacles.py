@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from balados_db.model import DatabaseState, Outsider, Relation, Role, TableName
+from balados_db.model import DatabaseState, Outsider, Role, TableName
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.shape import Shape
 from balados_db.postgres.catalog import Look, looking
@@ -26,7 +26,7 @@ def _read(conn: Connection[Any], state: DatabaseState, shape: Shape) -> Obstacle
     emptied = [r.oid for r in shape.emptied]
     refreshed = [r.oid for r in shape.refreshed]
     doomed = [*recreated, *emptied]
-    dependents = _dependents(conn, shape.recreated, kept_inside(made_anew))
+    dependents = _dependents(conn, shape.recreated, [r.oid for r in made_anew if r.stays])
     return Obstacles(
         dependents=tuple(o for o in dependents if not _temporary(o)),
         temporary=tuple(f"{o.type} {o.identity}" for o in dependents if _temporary(o)),
@@ -39,11 +39,6 @@ def _read(conn: Connection[Any], state: DatabaseState, shape: Shape) -> Obstacle
             conn, "select_truncate_triggers", emptied=[r.oid for r in shape.emptied if r.role is Role.CONTENT]
         ),
     )
-
-
-def kept_inside(relations: list[Relation]) -> list[int]:
-    """Relations of recreated schemas that stay: positions, and other tools' histories."""
-    return [r.oid for r in relations if r.role in (Role.CHECKPOINTS, Role.OTHER_HISTORY)]
 
 
 def _dependents(conn: Connection[Any], schemas: tuple[str, ...], kept: list[int]) -> tuple[Outsider, ...]:

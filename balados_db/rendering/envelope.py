@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from balados_db.errors import BaladosDbError
-from balados_db.model import Identity
 from balados_db.planning.plan import Plan
 from balados_db.report import Report
 
@@ -18,7 +17,7 @@ SCHEMA = "balados-db/1"
 
 def success(report: Report, command: str) -> str:
     """A report as one line of JSON."""
-    target = report.plan.identity if report.plan else None
+    identity = report.plan.identity if report.plan else None
     return _encode(
         {
             "schema": SCHEMA,
@@ -27,7 +26,7 @@ def success(report: Report, command: str) -> str:
             "exit_status": int(report.exit_status),
             "changed": report.changed,
             "dry_run": report.dry_run,
-            "target": _target(target) or report.result.get("target"),
+            "target": identity.target if identity else report.result.get("target"),
             "plan": _plan(report.plan),
             "result": {
                 **{k: v for k, v in report.result.items() if k != "target"},
@@ -76,18 +75,6 @@ def _encode(value: dict[str, Any]) -> str:
     except UnicodeEncodeError:
         # A word of the command line that is not UTF-8: spelled with escapes, it can at least be named.
         return json.dumps(value, default=str)
-
-
-def _target(identity: Identity | None) -> dict[str, Any] | None:
-    if identity is None:
-        return None
-    return {
-        "server": identity.server,
-        "database": identity.database,
-        "role": identity.role,
-        "environment": identity.environment,
-        "server_version": identity.server_version,
-    }
 
 
 def _plan(plan: Plan | None) -> dict[str, Any] | None:
