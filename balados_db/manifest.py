@@ -298,6 +298,8 @@ class _Resolver(_Reader):
             seed=store.seed,
             additions=store.additions,
             reset_settings=store.reset_settings,
+            guards=store.guards,
+            triggers=store.triggers,
             liveness=Liveness(table=self._in_store(live.table), id=live.id, name=live.name) if live else None,
         )
 
@@ -365,6 +367,7 @@ class _Resolver(_Reader):
             table=table,
             projector=section.projector,
             position=section.position,
+            origin=section.origin,
             set=forget.set if isinstance(forget, SetForget) else None,
             sql=forget.sql if isinstance(forget, SqlForget) else None,
             where=section.where,

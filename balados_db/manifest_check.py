@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from balados_db.errors import InstallSqlMissing
+from balados_db.finding import Finding, Severity
 from balados_db.model import Files, Manifest, Projector, SchemaDeclaration, SchemaKind, TableName
 
 _ROLLBACK = ".rollback.sql"
@@ -19,12 +20,12 @@ def refuse_missing_install(manifest: Manifest) -> None:
         raise InstallSqlMissing(directory=str(store.install))
 
 
-def findings(manifest: Manifest, files: Files) -> tuple[str, ...]:
+def findings(manifest: Manifest, files: Files) -> tuple[Finding, ...]:
     """Say what is suspicious, in the manifest's order."""
     found = [
         *_unfilled(manifest),
-        *(text for projector in manifest.projectors for text in _projector(projector, manifest, files)),
-        *(text for schema in manifest.migrated for text in _leftovers(schema, files)),
+        *(finding for projector in manifest.projectors for finding in _projector(projector, manifest, files)),
+        *(finding for schema in manifest.migrated for finding in _leftovers(schema, files)),
     ]
     return tuple(found)
 
@@ -38,31 +39,44 @@ def notes(manifest: Manifest) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _unfilled(manifest: Manifest) -> Iterator[str]:
+def _doubt(code: str, subject: str, message: str) -> Finding:
+    return Finding(code=code, subject=subject, message=message, severity=Severity.WARNING)
+
+
+def _unfilled(manifest: Manifest) -> Iterator[Finding]:
     filled = {table.schema for projector in manifest.projectors for table in projector.tables}
     for schema in manifest.of_kind(SchemaKind.PROJECTION):
         if schema.name not in filled:
-            yield f"schemas.{schema.name} is a projection, but no projector fills a table of it"
+            said = f"schemas.{schema.name} is a projection, but no projector fills a table of it"
+            yield _doubt("projection_unfilled", schema.name, said)
 
 
-def _projector(projector: Projector, manifest: Manifest, files: Files) -> Iterator[str]:
-    at = f"projectors.{projector.name}"
+def _projector(projector: Projector, manifest: Manifest, files: Files) -> Iterator[Finding]:
+    name, at = projector.name, f"projectors.{projector.name}"
     if not projector.tables:
-        yield f"{at} names no tables: a reset would forget its position and empty nothing"
-    if manifest.subscriptions.get(projector.name) == "never":
-        yield f'{at} is also a subscription with replay = "never": a reset would be refused'
+        said = f"{at} names no tables: a reset would forget its position and empty nothing"
+        yield _doubt("projector_without_tables", name, said)
+    if manifest.subscriptions.get(name) == "never":
+        said = f'{at} is also a subscription with replay = "never": a reset would be refused'
+        yield _doubt("projector_never_replayed", name, said)
     for table in projector.tables:
         if not _mentioned(table, files):
-            yield f"{at}.tables: no migration of {table.schema} mentions {str(table)!r}{_nearest(table, files)}"
+            said = f"{at}.tables: no migration of {table.schema} mentions {str(table)!r}{_nearest(table, files)}"
+            yield _doubt("projector_table_unknown", name, said)
 
 
 def _mentioned(table: TableName, files: Files) -> bool:
     """Whether the schema's migrations speak of the table; true where there are none to ask."""
     if table.schema not in files:
         return True
-    written = re.escape(table.name.replace('"', '""'))
+    return mentioned(table.name, (migration.source for migration in files[table.schema]))
+
+
+def mentioned(name: str, texts: Iterable[str]) -> bool:
+    """Whether one of the texts speaks of this name, as a word of its own."""
+    written = re.escape(name.replace('"', '""'))
     word = re.compile(rf"(?<!\w){written}(?!\w)", re.IGNORECASE)
-    return any(word.search(migration.source) for migration in files[table.schema])
+    return any(word.search(text) for text in texts)
 
 
 def _nearest(table: TableName, files: Files) -> str:
@@ -71,9 +85,10 @@ def _nearest(table: TableName, files: Files) -> str:
     return f"; did you mean '{table.schema}.{near[0]}'?" if near else ""
 
 
-def _leftovers(schema: SchemaDeclaration, files: Files) -> Iterator[str]:
+def _leftovers(schema: SchemaDeclaration, files: Files) -> Iterator[Finding]:
     assert schema.migrations is not None
     known = {migration.id for migration in files[schema.name]}
     for path in sorted(schema.migrations.glob(f"*{_ROLLBACK}")):
         if path.name.removesuffix(_ROLLBACK) not in known:
-            yield f"{path}: takes back a migration that is not there"
+            said = f"{path}: takes back a migration that is not there"
+            yield _doubt("rollback_left_over", schema.name, said)

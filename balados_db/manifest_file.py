@@ -60,6 +60,7 @@ class CheckpointSection(Section, frozen=True):
     table: str
     projector: str
     position: str | None = None
+    origin: int | str = 0
     forget: Literal["delete"] | dict[str, Any] = "delete"
     where: str | None = None
     undeclared: Literal["keep", "refuse"] | None = None
@@ -89,6 +90,8 @@ class EventStoreSection(Section, frozen=True):
     seed: str | None = None
     additions: str | None = None
     reset_settings: dict[str, str] = {}
+    guards: dict[str, tuple[Literal["update", "delete", "truncate"], ...]] = {}
+    triggers: dict[str, tuple[str, ...]] = {}
     liveness: LivenessSection | None = None
     checkpoints: tuple[CheckpointSection, ...] = ()
 

@@ -79,6 +79,8 @@ class Layout:
     seed: str | None = None
     additions: str | None = None
     reset_settings: Mapping[str, str] = field(default_factory=dict)
+    guards: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by table: what its triggers refuse
+    triggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by table: those that the store works with
     liveness: Liveness | None = None
 
 
@@ -110,6 +112,7 @@ class CheckpointTable:
     table: TableName
     projector: str
     position: str | None = None
+    origin: str | int = 0  # the position from which everything is replayed
     set: Mapping[str, str | int | None] | None = None
     sql: str | None = None
     where: str | None = None
@@ -203,6 +206,7 @@ class Identity:
     counts_writes: bool = True  # track_counts: whether the server counts the rows that a transaction writes
     in_recovery: bool = False
     read_only: bool = False
+    pooled: bool = False  # a pooler is in between: each transaction may be another session's
     environment: str | None = None
     lock_room: int = 6400  # max_locks_per_transaction × (max_connections + max_prepared_transactions)
 
@@ -254,6 +258,7 @@ class Relation:
     bytes: int = 0
     indexes: int = 0
     toast: bool = False  # whether it has a table of its own for wide values
+    sequences: int = 0  # those that go with it
     is_partition: bool = False
     lockable: bool = True  # whether this role may LOCK it
     may_empty: bool = True  # whether this role may TRUNCATE it
@@ -310,6 +315,26 @@ class SchemaState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Journal:
+    """A reset in several transactions that was begun and is not finished: `done` of `phases` are committed."""
+
+    id: int
+    scope: str
+    schemas: tuple[str, ...]
+    recreated: tuple[str, ...]
+    projectors: tuple[str, ...]
+    arguments: tuple[str, ...]  # of the command that finishes it
+    phases: int
+    done: int
+    begun_at: str
+
+    @property
+    def resume(self) -> str:
+        """The command that finishes it, as it is typed."""
+        return " ".join(("balados-db", *self.arguments))
+
+
+@dataclass(frozen=True, kw_only=True)
 class CheckpointState:
     """One row of a checkpoint table."""
 
@@ -329,14 +354,34 @@ class LiveProjector:
     application: str = ""
 
 
+class Need(NamedTuple):
+    """What an object outside the scope needs: its type and identity in the server's words, and its schema."""
+
+    type: str
+    identity: str
+    schema: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.identity}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Outsider:
-    """An object outside the scope that stands in its way, with the object inside that it depends on."""
+    """An object outside the scope that stands in its way, with the objects that it depends on.
+
+    `table` and `part` are SQL: the relation that it is a part of (a column, constraint, policy …) and its name there.
+    """
 
     type: str
     identity: str
     reason: str
     schema: str | None = None
+    table: str | None = None
+    part: str | None = None
+    needs: tuple[Need, ...] = ()
+    inside: bool = True  # whether it needs something inside, and not only others outside that fall themselves
+    foreign_key: bool = False
+    pid: int | None = None  # the process whose temporary object it is
 
     def __str__(self) -> str:
         return f"{self.type} {self.identity} ({self.reason})"
@@ -360,11 +405,13 @@ class DatabaseState:
     exists: bool = True
     schemas: tuple[SchemaState, ...] = ()
     own_schema: bool = False
+    journal: Journal | None = None  # a reset that is to be finished first
     event_store: bool = False  # every table that proves the declared event store is there
     event_store_tables: tuple[str, ...] = ()  # those of them that are there
     missing_additions: tuple[str, ...] = ()
     store_in: tuple[str, ...] = ()  # schemas not declared as event store that hold one
     checkpoint_tables: tuple[TableName, ...] = ()  # those that exist
+    no_tables: tuple[TableName, ...] = ()  # declared checkpoint tables that are views or the like
     checkpoints: tuple[CheckpointState, ...] = ()
     subscriptions: tuple[tuple[int, str], ...] = ()  # id (the projector's lock key) and name
     live: tuple[LiveProjector, ...] = ()

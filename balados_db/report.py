@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from balados_db.exits import ExitStatus
+from balados_db.finding import Finding, Severity
 from balados_db.planning.plan import Plan
 
 
@@ -29,7 +30,8 @@ class Report:
     dry_run: bool = False
     done: tuple[StepResult, ...] = ()
     warnings: tuple[str, ...] = ()
-    findings: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    findings_answer: bool = False  # the findings are what was asked for, not something beside the answer
     result: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)  # the same for people
     text: str | None = None  # the answer of a command that prints a document
@@ -42,5 +44,6 @@ class Report:
 
     @property
     def exit_status(self) -> ExitStatus:
-        """Findings are a status of their own; everything else that gets here went well."""
-        return ExitStatus.FINDINGS if self.findings else ExitStatus.OK
+        """Findings are a status of their own; notes ask for nothing, and everything else that gets here went well."""
+        asking = any(finding.severity is not Severity.NOTE for finding in self.findings)
+        return ExitStatus.FINDINGS if asking else ExitStatus.OK

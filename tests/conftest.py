@@ -23,6 +23,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests import pooler
+from tests.torture.outcomes import Outcomes
+
 ROOT = Path(__file__).resolve().parent.parent
 IMAGE = "postgres:15"
 HOME = "BALADOS_DB_TEST_HOME"
@@ -32,13 +35,17 @@ OURS = ("PG", "BALADOS_DB_", "DATABASE_URL")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--dsn", help="a PostgreSQL server on which databases may be created")
+    parser.addoption("--thorough", action="store_true", help="as `make torture` has it: hundreds of crashes, minutes of loops")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The first process of a run chooses the server's home; workers inherit it."""
+    """The first process of a run chooses the server's home, workers inherit it; and it hears what all tests report."""
     if config.getoption("--dsn"):
         os.environ["BALADOS_DB_TEST_DSN"] = config.getoption("--dsn")
-    if not hasattr(config, "workerinput") and HOME not in os.environ:
+    if hasattr(config, "workerinput"):
+        return
+    config.pluginmanager.register(Outcomes())
+    if HOME not in os.environ:
         os.environ[HOME] = tempfile.mkdtemp(prefix="balados-db-tests-")
         config.stash[_OWNER] = True
 
@@ -57,8 +64,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def pytest_report_header() -> str:
-    return f"PostgreSQL: {_choice()}"
+def pytest_report_header() -> list[str]:
+    missing = "NOT INSTALLED, tests/integration/test_pooler.py proves nothing"
+    return [f"PostgreSQL: {_choice()}", f"pgbouncer: {pooler.binary() or missing}"]
 
 
 def _choice() -> str:

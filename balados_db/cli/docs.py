@@ -12,6 +12,7 @@ import click
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.errors import FileExists, UsageError
+from balados_db.finding import Finding
 from balados_db.report import Report, StepResult
 
 if TYPE_CHECKING:
@@ -119,9 +120,10 @@ def _compared(session: Session, file: Path, text: str, result: dict[str, Any]) -
     )
 
 
-def _differences(file: Path, before: str | None, text: str) -> tuple[str, ...]:
+def _differences(file: Path, before: str | None, text: str) -> tuple[Finding, ...]:
     if before is None:
-        return (f"{file} does not exist",)
+        return (Finding(code="reference_missing", subject=str(file), message=f"{file} does not exist"),)
     lines = list(difflib.unified_diff(before.splitlines(), text.splitlines(), n=0, lineterm=""))[2:]
     changed = [line for line in lines if not line.startswith("@@")]
-    return (f"{file} is out of date in {len(changed)} lines (- is what it says, + what is so)", *changed)
+    said = f"{file} is out of date in {len(changed)} lines (- is what it says, + what is so)"
+    return tuple(Finding(code="reference_outdated", subject=str(file), message=line) for line in (said, *changed))

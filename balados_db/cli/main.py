@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from balados_db import __version__
+from balados_db.cli.endings import tell
 from balados_db.cli.options import Group, common_options, seconds
 from balados_db.errors import BaladosDbError, Interrupted, RefusingName, RunTimeout, Terminated, UsageError
 from balados_db.exits import ExitStatus
@@ -30,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "adopt": ("adopt", "Take over a schema that something else made."),
     "schema": ("schema", "Create or migrate one schema alone."),
     "status": ("status", "What is there, applied, pending, lagging."),
+    "verify": ("verify", "The database against the manifest and the migrations."),
+    "doctor": ("doctor", "What this login could destroy, and what would fail."),
     "reset": ("reset", "Empty projections, or more; forget what was seen."),
     "environment": ("environment", "The stamp inside the database."),
     "history": ("history", "Every destructive run, from inside the database."),
@@ -181,33 +184,8 @@ def _told(error: BaladosDbError, arguments: list[str]) -> ExitStatus:
     """Tell an error once: as JSON on standard output, or in words on standard error."""
     _stop_listening()
     with contextlib.suppress(BrokenPipeError):
-        _tell(error, arguments)
+        tell(error, _name(arguments), json="--json" in arguments, color=_color(arguments))
     return error.exit_status
-
-
-def _tell(error: BaladosDbError, arguments: list[str]) -> None:
-    if "--json" in arguments:
-        from balados_db.rendering.envelope import failure
-
-        sys.stdout.write(failure(error, _name(arguments)) + "\n")
-        return
-    click.secho(f"error[{error.code}]: {error.message}", fg="red", err=True, color=_color(arguments))
-    for line in _listed(error):
-        click.echo(f"  - {line}", err=True)
-    if error.hint:
-        click.echo(f"  → {error.hint}", err=True)
-
-
-def _listed(error: BaladosDbError) -> list[str]:
-    """Objects that the sentence could not name one by one."""
-    objects = error.facts.get("objects") or ()
-    if len(objects) < 2 and "names" in error.facts:
-        return []
-    return [
-        o if isinstance(o, str) else f"{o.get('type', '')} {o.get('identity', o)}: {o.get('reason', '')}"
-        for o in objects
-        if isinstance(o, str) or "identity" in o
-    ]
 
 
 def _color(arguments: list[str]) -> bool | None:

@@ -69,7 +69,7 @@ def reset(
     from balados_db.planning.shape import ResetRequest
     from balados_db.postgres.locking import Patience
 
-    request = ResetRequest(**chosen, with_dependents=with_dependents)
+    request = ResetRequest(**chosen, with_dependents=with_dependents, verify_rows=verify == "rows")
     patience = Patience(locks=session.options.lock_timeout, projectors=wait_for_projectors, grace=projector_grace)
     planner = reset_planner(manifest, files, request, wait_for_projectors=wait_for_projectors > 0)
     return carry_out(session, planner, dry_run=dry_run, given=confirm, patience=patience)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from balados_db.execution.executor import Orders, Planner
     from balados_db.model import Manifest, Migration, Projector, SchemaDeclaration
-    from balados_db.postgres.connection import Source
     from balados_db.postgres.locking import Patience
+    from balados_db.postgres.source import Source
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Session:
     @cached_property
     def source(self) -> Source:
         """Where the database's URL comes from."""
-        from balados_db.postgres.connection import find_source
+        from balados_db.postgres.source import find_source
 
         return find_source(self.options.url, self.manifest)
 
@@ -78,7 +78,7 @@ class Session:
 
     def refuse_disagreement(self) -> None:
         """Before anything is destroyed, every source must name the same database."""
-        from balados_db.postgres.connection import refuse_disagreement
+        from balados_db.postgres.source import refuse_disagreement
 
         refuse_disagreement(self.options.url, self.manifest)
 

@@ -34,7 +34,8 @@ def manifest_or_none(session: Session) -> Manifest | None:
 
 def open_anyway(session: Session, manifest: Manifest | None) -> Connection[Any]:
     """Open the database that the sources name, with or without a manifest."""
-    from balados_db.postgres.connection import connect, find_source
+    from balados_db.postgres.connection import connect
+    from balados_db.postgres.source import find_source
 
     source = find_source(session.options.url, manifest)
     return connect(source, command=session.command.replace(" ", "-"), wait=session.options.wait)

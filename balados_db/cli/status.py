@@ -21,21 +21,28 @@ if TYPE_CHECKING:
 def status(session: Session, check: bool) -> Report:
     """Read, judge, show; writes nothing."""
     files = session.files
-    from balados_db.planning.status import assess
+    from balados_db.planning.status import UNFINISHED, assess
     from balados_db.postgres.catalog import Look, read_state
     from balados_db.postgres.connection import translated
 
     with session.open() as conn, translated("look"):
         state = read_state(Look(conn=conn, manifest=session.manifest))
     found = assess(state, session.manifest, files)
+    findings = tuple(f for f in found.findings if check or f.code == UNFINISHED)
     return Report(
         command=session.command,
-        findings=found.findings if check else (),
-        warnings=() if check else found.findings,
+        findings=findings,
+        warnings=tuple(str(finding) for finding in found.findings if finding not in findings),
         result={"target": state.identity and state.identity.target, **_result(state, found)},
         tables=_tables(state, found),
-        next=(("balados-db", "migrate"),) if any(s.pending for s in found.schemas) else (),
+        next=_next(state, found),
     )
+
+
+def _next(state: DatabaseState, found: Status) -> tuple[tuple[str, ...], ...]:
+    if state.journal is not None:
+        return (("balados-db", *state.journal.arguments),)
+    return (("balados-db", "migrate"),) if any(s.pending for s in found.schemas) else ()
 
 
 def _result(state: DatabaseState, found: Status) -> dict[str, Any]:
@@ -44,6 +51,7 @@ def _result(state: DatabaseState, found: Status) -> dict[str, Any]:
         "projectors": [asdict(p) for p in found.projectors],
         "connected": [asdict(s) for s in state.sessions],
         "head": state.head,
+        "unfinished": asdict(state.journal) if state.journal else None,
     }
 
 

@@ -23,7 +23,8 @@ from balados_db.errors import DemoFailed
 from balados_db.exits import ExitStatus
 from balados_db.manifest import load_manifest
 from balados_db.model import Manifest
-from balados_db.postgres.connection import Source, connect
+from balados_db.postgres.connection import connect
+from balados_db.postgres.source import Source
 
 if TYPE_CHECKING:
     from psycopg import Connection

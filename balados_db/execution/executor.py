@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from balados_db.errors import BaladosDbError, ConnectionLost, ReadOnlyServer, StalePlan
+from balados_db.errors import BaladosDbError, ConnectionLost, ReadOnlyServer, StalePlan, Unfinished
 from balados_db.execution.handlers import HANDLERS, Run
 from balados_db.model import Identity, Manifest, Migration
 from balados_db.planning.plan import Fence, Phase, Plan
-from balados_db.planning.steps import CreateDatabase
+from balados_db.planning.steps import CreateDatabase, OpenJournal
 from balados_db.postgres.connection import MAINTENANCE, local_settings, translated
+from balados_db.postgres.guest import give_back_session, remember_session
 from balados_db.postgres.locking import Patience, begin_locked, fence, fence_stands, pid_of, strays
 from balados_db.postgres.queries import query
 from balados_db.report import StepResult
@@ -67,8 +68,12 @@ def execute(plan: Plan, orders: Orders) -> Outcome:
             if not plan.destructive:
                 plan = _planned_anew(plan, orders, conn, guard)
             done += _phases(plan, orders, conn, guard)
-            warnings = _afterwards(plan, orders, conn, guard)
-        return Outcome(done=tuple(done), warnings=(*warnings, *cut))
+        # After the release: while the fence stands, nobody else can hold one of its locks.
+        return Outcome(done=tuple(done), warnings=(*_not_given_back(done), *_afterwards(plan, orders), *cut))
+
+
+def _not_given_back(done: list[StepResult]) -> tuple[str, ...]:
+    return tuple(f"not given back: {text}" for step in done for text in step.details.get("not_restored", ()))
 
 
 _CUT_SHORT = "interrupted after the commit: the projectors were kept out for less than the grace; restart them"
@@ -95,7 +100,8 @@ def refuse_read_only(identity: Identity | None) -> None:
 def _create_database(plan: Plan, orders: Orders) -> list[StepResult]:
     step = next(s for s in plan.steps if isinstance(s, CreateDatabase))
     with orders.open(database=MAINTENANCE) as conn:
-        run = Run(conn=conn, manifest=orders.manifest, files=orders.files, plan=plan, atomic=False)
+        phase = Phase(name="create", steps=(step,), atomic=False)
+        run = Run(conn=conn, manifest=orders.manifest, files=orders.files, plan=plan, phase=phase)
         try:
             return [_step(step, run)]
         except BaladosDbError as exc:
@@ -112,19 +118,39 @@ def _phases(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection
             manifest=orders.manifest,
             files=orders.files,
             plan=plan,
+            phase=phase,
             client=socket.gethostname(),
             progress=_progress(orders, plan, len(done)),
-            atomic=phase.atomic,
+            ours=(pid_of(guard),),
         )
         try:
-            if phase.atomic:
-                done += _atomic(phase, run, orders, guard, first=number == 0)
-            else:
-                done += [_step(step, run) for step in phase.steps]
-        except BaladosDbError as exc:
-            exc.done = tuple(result.summary for result in done)
+            done += _atomic(run, orders, guard, first=number == 0) if phase.atomic else _alone(run)
+        except (BaladosDbError, KeyboardInterrupt) as exc:
+            if plan.journalled and number:
+                raise _unfinished(exc, plan, number) from exc
+            if isinstance(exc, BaladosDbError):
+                exc.done = tuple(result.summary for result in done)
             raise
     return done
+
+
+def _alone(run: Run) -> list[StepResult]:
+    return [_step(step, run) for step in run.phase.steps]
+
+
+def _unfinished(exc: BaseException, plan: Plan, number: int) -> Unfinished:
+    """Part of it is committed: whatever went wrong, the same command finishes it."""
+    journal = next(step for step in plan.steps if isinstance(step, OpenJournal))
+    known = isinstance(exc, BaladosDbError)
+    return Unfinished(
+        problem=str(exc).removesuffix("Nothing was changed.").rstrip() if known else "it was interrupted.",
+        cause=exc.code if isinstance(exc, BaladosDbError) else "interrupted",
+        done_of=f"{number} of {len(plan.phases)}",
+        done=number,
+        phases=len(plan.phases),
+        arguments=journal.arguments,
+        resume=" ".join(("balados-db", *journal.arguments)),
+    )
 
 
 def _progress(orders: Orders, plan: Plan, done: int) -> Callable[[str], None] | None:
@@ -134,12 +160,12 @@ def _progress(orders: Orders, plan: Plan, done: int) -> Callable[[str], None] | 
     return lambda text: report(text, done, total)
 
 
-def _atomic(phase: Phase, run: Run, orders: Orders, guard: Connection[Any], *, first: bool) -> list[StepResult]:
+def _atomic(run: Run, orders: Orders, guard: Connection[Any], *, first: bool) -> list[StepResult]:
     """One transaction: everything in it happens, or nothing does."""
-    conn, plan = run.conn, run.plan
+    conn, plan, phase = run.conn, run.plan, run.phase
     try:
         with translated(phase.name, plan.identity):
-            _begin(conn, plan, orders)
+            _begin(run, orders)
             if first and plan.destructive:
                 _refuse_stale(plan, orders.planner(conn, (pid_of(guard),)))
             done = []
@@ -147,6 +173,7 @@ def _atomic(phase: Phase, run: Run, orders: Orders, guard: Connection[Any], *, f
                 if run.progress:
                     run.progress(step.summary)
                 done.append(_step(step, run))
+            give_back_session(conn)
             if not fence_stands(conn, guard):
                 raise StalePlan(changes="the fence fell: its connection was ended")
     except BaseException:
@@ -156,12 +183,14 @@ def _atomic(phase: Phase, run: Run, orders: Orders, guard: Connection[Any], *, f
     return done
 
 
-def _begin(conn: Connection[Any], plan: Plan, orders: Orders) -> None:
-    if plan.fence is not None:
-        begin_locked(conn, plan.locks, orders.patience.locks)
+def _begin(run: Run, orders: Orders) -> None:
+    conn = run.conn
+    if run.plan.fence is not None:
+        begin_locked(conn, run.phase.locks, orders.patience.locks)
         return
     conn.execute(query("begin_migrating"))
-    conn.execute(local_settings())
+    remember_session(conn)
+    conn.execute(local_settings(conn))
     from psycopg import sql
 
     milliseconds = max(1, int(orders.patience.locks * 1000))  # 0 would mean for ever
@@ -169,17 +198,19 @@ def _begin(conn: Connection[Any], plan: Plan, orders: Orders) -> None:
 
 
 def _refuse_stale(shown: Plan, fresh: Plan) -> None:
-    if shown.digest == fresh.digest:
-        return
+    """Raises StalePlan where this is not what was confirmed, or where somebody subscribed anew since: a new row has a
+    new lock, which nobody holds off.
+    """
     changes = [key for key, value in shown.preconditions.items() if fresh.preconditions.get(key) != value]
-    if not changes:
-        changes = ["its steps"]
-    raise StalePlan(changes=", ".join(changes), planned=shown.digest, now=fresh.digest)
+    if shown.digest != fresh.digest:
+        raise StalePlan(changes=", ".join(changes or ["its steps"]), planned=shown.digest, now=fresh.digest)
+    if fresh.fence is not None and not set(fresh.fence.ids) <= set(shown.fence.ids if shown.fence else ()):
+        raise StalePlan(changes="subscriptions were made since it was planned")
 
 
 def _step(step: Any, run: Run) -> StepResult:
     begun = time.monotonic()
-    with translated(step.summary, run.plan.identity):
+    with translated(step.summary, run.plan.identity, fires=step.fires):
         details = HANDLERS[type(step)](step, run) or {}
     return StepResult(id=step.id, summary=step.summary, seconds=time.monotonic() - begun, details=details)
 
@@ -195,7 +226,8 @@ def _roll_back(conn: Connection[Any]) -> None:
 
 def _commit(conn: Connection[Any], plan: Plan, orders: Orders) -> None:
     """Commit; when the answer is lost, ask the server what became of it, and say that."""
-    row = conn.execute(query("transaction_id")).fetchone()
+    with translated("commit", plan.identity):
+        row = conn.execute(query("transaction_id")).fetchone()
     xid = row[0] if row else ""
     try:
         conn.commit()
@@ -223,12 +255,19 @@ def _status(orders: Orders, xid: str) -> str:
     return str(row[0]) if row and row[0] else "unknown"
 
 
-def _afterwards(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any]) -> tuple[str, ...]:
-    """Look for subscribers that slipped in between reading their row and trying the lock."""
+def _afterwards(plan: Plan, orders: Orders) -> tuple[str, ...]:
+    """Look for subscribers that slipped in between reading their row and trying the lock.
+
+    The work is committed: that the server cannot be asked any more is no failure of it.
+    """
     wanted = plan.fence
     store = orders.manifest.event_store
     live = store.layout.liveness if store and store.layout else None
     if wanted is None or wanted.class_table is None or live is None:
         return ()
-    found = strays(conn, wanted.class_table, live.id, (pid_of(guard),))
+    try:
+        with orders.open() as conn:
+            found = strays(conn, wanted.class_table, live.id)
+    except (BaladosDbError, psycopg.Error):
+        return ("the server could not be asked any more whether a projector slipped in: restart those that run",)
     return tuple(f"{who} lives on a position that was forgotten: restart it" for who in found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from balados_db.execution.run import Details, Run, handles, has_rows
+from balados_db.execution.run import Details, Run, filled, handles
 from balados_db.migration_files import checksum
 from balados_db.model import (
     OWN_SCHEMA,
@@ -116,7 +116,7 @@ def seeded_tables(run: Run, found: SchemaState) -> tuple[str, ...]:
     """
     written = {r.name for r in run.conn.execute(query("select_own_inserts"), {"schema": found.name})}
     if _made_now(run, found.name) or _ran_alone(run, found.name):
-        return tuple(r.name for r in found.tables if r.name in written or has_rows(run.conn, r.table))
+        return tuple(t.name for t in filled(run.conn, [r.table for r in found.tables]))
     before = found.record.seeded if found.record else ()
     return tuple(r.name for r in found.tables if r.name in written or r.name in before)
 

@@ -8,7 +8,8 @@ from dataclasses import asdict
 from psycopg import sql
 
 from balados_db.errors import PromiseBroken, StalePlan
-from balados_db.execution.run import Details, Run, handles, has_rows
+from balados_db.execution.positions import prove_forgotten
+from balados_db.execution.run import Details, Run, filled, handles
 from balados_db.model import (
     OWN_SCHEMA,
     CheckpointTable,
@@ -16,50 +17,53 @@ from balados_db.model import (
     TableName,
 )
 from balados_db.planning import steps
+from balados_db.planning.culprits import of_broken
+from balados_db.planning.cures import advice
 from balados_db.planning.steps import Step, listed
 from balados_db.postgres import contents, eventstore, preservation
-from balados_db.postgres.queries import named, query
+from balados_db.postgres.connection import translated
+from balados_db.postgres.journal import noted_rights
+from balados_db.postgres.queries import query
 
 
 @handles(steps.CapturePreserved)
 def capture_preserved(step: steps.CapturePreserved, run: Run) -> Details:
     """Read before anything is touched."""
-    state = run.before = run.state()
-    relations = {r.table: r for s in state.schemas for r in s.relations}
-    gone = [t for t in step.emptied if t not in relations]
-    if gone:
-        raise StalePlan(changes=f"{listed(tuple(gone))} does not exist any more")
-    inside = [r for name in step.recreated for r in state.schema(name).relations]
-    for name in step.recreated:
-        run.kept[name] = tuple(r.name for r in state.schema(name).relations if r.stays)
-        run.rights[name] = contents.read_rights(run.conn, name, run.kept[name])
-    positions = _positions(run)
     boundary = preservation.Boundary(
         recreated=step.recreated,
-        emptied=tuple(relations[t].oid for t in step.emptied),
-        kept=tuple(r.oid for r in inside if r.stays),
-        written=_written(run),
+        emptied=_oids(run, step.emptied),
+        kept=_oids(run, step.kept),
+        written=_with_partitions(run, _oids(run, tuple(s.table for s in _moving(run)))),
+        members=not run.plan.journalled,
     )
-    run.preserved = preservation.capture(run.conn, boundary, positions, _forgotten(run), rows=step.rows)
-    return {"facts": len(run.preserved.facts)}
+    run.preserved = preservation.capture(run.conn, boundary, _positions(run), _moved(run), rows=step.rows)
+    hashed = {"tables_hashed": len(run.preserved.rows)} if run.preserved.rows is not None else {}
+    return {"facts": len(run.preserved.facts), **hashed}
 
 
-def _written(run: Run) -> tuple[int, ...]:
-    """The tables that forgetting writes to."""
-    return tuple(_oid(run, s.table) for s in run.plan.steps if isinstance(s, steps.ForgetCheckpoints))
+def _oids(run: Run, tables: tuple[TableName, ...]) -> tuple[int, ...]:
+    """The oids of relations by their names. Raises StalePlan where one is gone."""
+    wanted = {"schemas": [t.schema for t in tables], "names": [t.name for t in tables]}
+    found = {TableName(r.schema, r.name): r.oid for r in run.conn.execute(query("select_relations_named"), wanted)}
+    gone = tuple(t for t in tables if t not in found)
+    if gone:
+        raise StalePlan(changes=f"{listed(gone)} does not exist any more")
+    return tuple(found[t] for t in tables)
 
 
-def _oid(run: Run, table: TableName) -> int:
-    """The oid of a table that may lie in an undeclared schema."""
-    wanted = {"schemas": [table.schema], "names": [table.name]}
-    row = run.conn.execute(query("select_tables_named"), wanted).fetchone()
-    assert row is not None
-    return int(row.oid)
+def _with_partitions(run: Run, oids: tuple[int, ...]) -> tuple[int, ...]:
+    """Rows of a partitioned table are written to its partitions."""
+    return tuple(row.oid for row in run.conn.execute(query("select_descendants"), {"parents": list(oids)}))
+
+
+def _moving(run: Run) -> tuple[steps.ForgetCheckpoints | steps.RewindCheckpoints, ...]:
+    """The steps of this transaction that move positions."""
+    return run.steps(steps.ForgetCheckpoints, steps.RewindCheckpoints)
 
 
 def _positions(run: Run) -> list[CheckpointTable]:
     """Checkpoint tables whose rows outside the scope must not move; none when everybody's go with the events."""
-    if any(_takes_all(step) for step in run.plan.steps):
+    if any(_takes_all(step) for step in run.phase.steps):
         return []
     there = set(eventstore.existing_tables(run.conn, [c.table for c in run.manifest.checkpoints]))
     return [c for c in run.manifest.checkpoints if c.table in there]
@@ -69,9 +73,8 @@ def _takes_all(step: Step) -> bool:
     return isinstance(step, steps.SeedEventStore) or (isinstance(step, steps.ForgetCheckpoints) and step.everybody)
 
 
-def _forgotten(run: Run) -> tuple[str, ...]:
-    found = [s for s in run.plan.steps if isinstance(s, steps.ForgetCheckpoints)]
-    return tuple(dict.fromkeys(name for s in found for name in s.projectors))
+def _moved(run: Run) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for s in _moving(run) for name in s.projectors))
 
 
 @handles(steps.EmptyTables)
@@ -79,8 +82,7 @@ def empty_tables(step: steps.EmptyTables, run: Run) -> Details:
     """One statement for all, so that foreign keys among them do not matter."""
     for name, value in (*step.settings, ("balados_db.reset", "on")):
         run.conn.execute(query("set_local"), {"name": name, "value": value})
-    assert run.before is not None
-    partitioned = {r.table for s in run.before.schemas for r in s.relations if r.kind is RelationKind.PARTITIONED}
+    partitioned = _partitioned(run, step.tables)
     tables = sql.SQL(", ").join(
         sql.SQL("{}" if table in partitioned else "only {}").format(sql.Identifier(*table)) for table in step.tables
     )
@@ -88,11 +90,28 @@ def empty_tables(step: steps.EmptyTables, run: Run) -> Details:
     return {"tables": len(step.tables)}
 
 
+def _partitioned(run: Run, tables: tuple[TableName, ...]) -> set[TableName]:
+    wanted = {"schemas": [t.schema for t in tables], "names": [t.name for t in tables]}
+    rows = run.conn.execute(query("select_relations_named"), wanted)
+    return {TableName(r.schema, r.name) for r in rows if r.kind == RelationKind.PARTITIONED.value}
+
+
+@handles(steps.RestartSequences)
+def restart_sequences(step: steps.RestartSequences, run: Run) -> Details:
+    """In the transaction, as TRUNCATE … RESTART IDENTITY does it."""
+    wanted = {"schemas": [t.schema for t in step.tables], "names": [t.name for t in step.tables]}
+    sequences = run.conn.execute(query("select_owned_sequences"), wanted).fetchall()
+    for row in sequences:
+        run.conn.execute(query("restart_sequence").format(sequence=sql.Identifier(row.schema, row.name)))
+    return {"sequences": len(sequences)}
+
+
 @handles(steps.RefreshViews)
 def refresh_views(step: steps.RefreshViews, run: Run) -> None:
-    """In the order of their names: one that reads another is refreshed again after it."""
-    for view in step.views * 2 if len(step.views) > 1 else step.views:
-        run.conn.execute(query("refresh_view").format(view=sql.Identifier(*view)))
+    """In the plan's order: each after those that it reads."""
+    for view in step.views:
+        with translated(f"refresh {view}", run.plan.identity, fires=step.fires):
+            run.conn.execute(query("refresh_view").format(view=sql.Identifier(*view)))
 
 
 @handles(steps.SeedEventStore)
@@ -107,80 +126,47 @@ def seed_event_store(step: steps.SeedEventStore, run: Run) -> None:
 @handles(steps.DropContents)
 def drop_contents(step: steps.DropContents, run: Run) -> Details:
     """The schema itself stays, and with it its owner, grants, default privileges and extensions."""
+    for name in step.schemas:
+        kept = tuple(t.name for t in step.keep if t.schema == name)
+        run.rights[name] = noted_rights(run.conn, name) or contents.read_rights(run.conn, name, kept)
     return {"rounds": contents.drop_contents(run.conn, step.schemas, step.keep)}
+
+
+@handles(steps.DropRelations)
+def drop_relations(step: steps.DropRelations, run: Run) -> Details:
+    """Some of the contents; what nothing gets rid of yet is left to the step that drops the rest."""
+    return {"dropped": contents.drop_relations(run.conn, step.relations, step.schemas)}
 
 
 @handles(steps.GiveBack)
 def give_back(step: steps.GiveBack, run: Run) -> Details:
     """What was promised before the phrase was asked for: the rest is listed there."""
-    lost = contents.give_back(run.conn, step.schema, run.rights[step.schema], run.kept[step.schema])
+    rights = run.rights.get(step.schema) or noted_rights(run.conn, step.schema)
+    assert rights is not None
+    lost = contents.give_back(run.conn, step.schema, rights, step.keep)
     return {"not_restored": list(lost)}
-
-
-@handles(steps.ForgetCheckpoints)
-def forget_checkpoints(step: steps.ForgetCheckpoints, run: Run) -> Details:
-    """DELETE unless the layout says otherwise; never NULL."""
-    checkpoint = next(c for c in run.manifest.checkpoints if c.table == step.table)
-    names = {
-        "table": named(*checkpoint.table),
-        "projector": named(checkpoint.projector),
-        "condition": eventstore.condition(checkpoint),
-    }
-    everybody = [row.projector for row in eventstore.read_checkpoints(run.conn, checkpoint)] if step.everybody else []
-    parameters = {"projectors": everybody or list(step.projectors)}
-    if checkpoint.sql is not None:
-        cursor = run.conn.execute(checkpoint.sql, parameters)
-    elif checkpoint.set is not None:
-        assignments = sql.SQL(", ").join(
-            sql.SQL("{} = {}").format(named(column), sql.Literal(value)) for column, value in checkpoint.set.items()
-        )
-        name = "set_every_checkpoint" if step.everybody else "set_checkpoints"
-        cursor = run.conn.execute(query(name).format(**names, assignments=assignments), parameters)
-    else:
-        name = "delete_every_checkpoint" if step.everybody else "delete_checkpoints"
-        cursor = run.conn.execute(query(name).format(**names), parameters)
-    return {"forgotten": cursor.rowcount}
 
 
 @handles(steps.ProvePreserved)
 def prove_preserved(step: steps.ProvePreserved, run: Run) -> Details:
     """First that everything else is what it was, then that the scope is what was promised."""
     assert run.preserved is not None
-    preservation.compare(run.conn, run.preserved, _forgotten(run))
-    filled = [t for t in step.emptied if t not in _seeded(run) and has_rows(run.conn, t)]
-    if filled:
-        broken = [f"not empty: {t}" for t in filled]
-        raise PromiseBroken(count=len(broken), names=listed(tuple(broken)), objects=broken)
-    _prove_forgotten(run)
+    preservation.compare(run.conn, run.preserved, _moved(run))
+    seeded = _seeded(run)
+    left = filled(run.conn, [t for t in step.emptied if t not in seeded])
+    if left:
+        broken = [f"not empty: {t}" for t in left]
+        objects = [of_broken(said) for said in broken]
+        raise PromiseBroken(count=len(broken), names=listed(tuple(broken)), objects=objects, hint=advice(objects))
+    prove_forgotten(run)
     return {"facts": len(run.preserved.facts)}
 
 
 def _seeded(run: Run) -> set[TableName]:
     """Tables into which the event store's own seed puts rows."""
-    store = next((s.schema for s in run.plan.steps if isinstance(s, steps.SeedEventStore)), None)
+    store = next((s.schema for s in run.steps(steps.SeedEventStore)), None)
     layout = run.store().layout if store else None
     return {TableName(store, t) for t in layout.tables} if store and layout else set()
-
-
-def _prove_forgotten(run: Run) -> None:
-    for step in run.plan.steps:
-        if not isinstance(step, steps.ForgetCheckpoints) or step.everybody:
-            continue
-        checkpoint = next(c for c in run.manifest.checkpoints if c.table == step.table)
-        if checkpoint.set is not None or checkpoint.sql is not None:
-            continue
-        row = run.conn.execute(
-            query("count_checkpoints").format(
-                table=named(*checkpoint.table),
-                projector=named(checkpoint.projector),
-                condition=eventstore.condition(checkpoint),
-            ),
-            {"projectors": list(step.projectors)},
-        ).fetchone()
-        if row and row[0]:
-            raise PromiseBroken(
-                count=1, names=f"{row[0]} positions are left in {step.table}", objects=[str(step.table)]
-            )
 
 
 @handles(steps.WriteReceipt)

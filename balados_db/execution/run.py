@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +14,7 @@ from balados_db.model import (
     SchemaDeclaration,
     TableName,
 )
-from balados_db.planning.plan import Plan
+from balados_db.planning.plan import Phase, Plan
 from balados_db.planning.steps import Step
 from balados_db.postgres import contents, preservation
 from balados_db.postgres.catalog import Look, read_state
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from balados_db.model import DatabaseState
 
 Details = Mapping[str, Any]
+S = TypeVar("S", bound=Step)
 
 
 @dataclass(kw_only=True)
@@ -36,13 +37,21 @@ class Run:
     manifest: Manifest
     files: Mapping[str, tuple[Migration, ...]]
     plan: Plan
+    phase: Phase
     client: str = ""
     progress: Callable[[str], None] | None = None
-    atomic: bool = True
-    before: DatabaseState | None = None  # as CapturePreserved read it
+    ours: tuple[int, ...] = ()  # processes of this run
     preserved: preservation.Preserved | None = None
     rights: dict[str, contents.Rights] = field(default_factory=dict)
-    kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def atomic(self) -> bool:
+        """Whether the steps share one transaction."""
+        return self.phase.atomic
+
+    def steps(self, *kinds: type[S]) -> tuple[S, ...]:
+        """The steps of these kinds in the phase that is being carried out."""
+        return tuple(step for step in self.phase.steps if isinstance(step, kinds))
 
     def state(self) -> DatabaseState:
         """The database as it is now, seen from inside the transaction."""
@@ -59,7 +68,6 @@ class Run:
         return next(m for m in self.files[schema] if m.id == id_)
 
 
-S = TypeVar("S", bound=Step)
 Handler = Callable[[Any, Run], Details | None]
 HANDLERS: dict[type[Step], Handler] = {}
 
@@ -78,3 +86,10 @@ def has_rows(conn: Connection[Any], table: TableName) -> bool:
     """Whether a table holds any row."""
     row = conn.execute(query("has_rows").format(table=sql.Identifier(*table))).fetchone()
     return bool(row and row[0])
+
+
+def filled(conn: Connection[Any], tables: Sequence[TableName]) -> tuple[TableName, ...]:
+    """Those of `tables` that hold rows. One without storage is not even opened: thousands of them take no lock."""
+    wanted = {"schemas": [t.schema for t in tables], "names": [t.name for t in tables]}
+    stored = [TableName(r.schema, r.name) for r in conn.execute(query("select_stored"), wanted)]
+    return tuple(table for table in stored if has_rows(conn, table))

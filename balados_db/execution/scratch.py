@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from balados_db.errors import NotInPool
 from balados_db.execution.executor import Open
 from balados_db.execution.run import has_rows
 from balados_db.model import DatabaseState, Files, Manifest, Role, SchemaKind
@@ -78,7 +79,7 @@ def _structures(conn: Connection[Any], state: DatabaseState, schemas: Sequence[s
 def _try_in_scratch(
     open_: Open, conn: Connection[Any], manifest: Manifest, files: Files, schemas: Sequence[str]
 ) -> dict[str, Made] | None:
-    """None where this role may not create a database, or not the extensions that this one has."""
+    """None where this role may not create a database or reach it, or not create the extensions that this one has."""
     try:
         with _scratch(open_, conn) as scratch:
             _copy_extensions(conn, scratch)
@@ -87,7 +88,7 @@ def _try_in_scratch(
                 return _make(scratch, manifest, files, schemas)
             finally:
                 scratch.rollback()
-    except psycopg.errors.InsufficientPrivilege:
+    except (psycopg.errors.InsufficientPrivilege, NotInPool):
         return None
 
 
@@ -126,7 +127,7 @@ def _copy_extensions(conn: Connection[Any], scratch: Connection[Any]) -> None:
 
 def _make(conn: Connection[Any], manifest: Manifest, files: Files, schemas: Sequence[str]) -> dict[str, Made]:
     """Make every declared schema: one may lean on another."""
-    conn.execute(local_settings())
+    conn.execute(local_settings(conn))
     for declared in manifest.schemas:
         conn.execute(query("create_missing_schema").format(schema=sql.Identifier(declared.name)))
     store = manifest.event_store
@@ -165,7 +166,7 @@ def _try_and_roll_back(
     """Put the schemas aside by renaming them, make them anew, read, take everything back."""
     conn.execute(query("begin_migrating"))
     try:
-        conn.execute(local_settings())
+        conn.execute(local_settings(conn))
         conn.execute(query("short_patience"))
         for n, name in enumerate(schemas):
             aside = sql.Identifier(f"balados_db_aside_{n}")

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from balados_db.errors import DifferencesFound, NothingToAdopt, UsageError
 from balados_db.model import DatabaseState, Files, Migration
+from balados_db.planning.culprits import of_difference
 from balados_db.planning.migrate import preconditions
 from balados_db.planning.plan import Plan, one_phase
+from balados_db.planning.refusals import refuse_unfinished
 from balados_db.planning.steps import CreateRecords, MarkApplied, Step
 
 
@@ -56,6 +58,7 @@ def plan_adopt(
 
     Raises NothingToAdopt for a schema with a history, DifferencesFound for differences that nobody accepted.
     """
+    refuse_unfinished(state)
     steps: list[Step] = [] if state.own_schema else [CreateRecords()]
     for comparison in comparisons:
         found = state.schema(comparison.schema)
@@ -89,7 +92,7 @@ def _refuse_differences(comparison: Comparison, accept: tuple[str, ...]) -> None
             schema=comparison.schema,
             count=len(open_),
             differences=[vars(d) for d in open_],
-            objects=[str(d) for d in open_],
+            objects=[of_difference(d.kind, d.name) for d in open_],
         )
 
 

@@ -6,6 +6,7 @@ from balados_db.errors import InstallSqlMissing, UnknownEventStore
 from balados_db.model import DatabaseState, Files, Manifest
 from balados_db.planning.migrate import joined, migration_phases, preconditions, refuse_disagreement, store_additions
 from balados_db.planning.plan import Phase, Plan
+from balados_db.planning.refusals import refuse_unfinished
 from balados_db.planning.steps import (
     CreateDatabase,
     CreateRecords,
@@ -36,6 +37,7 @@ def plan_init(
     `install` holds the names of the event store's SQL files. A store that is there stays as it is, but for the
     files that only add to it. Raises UnknownEventStore where only a part of a store is there.
     """
+    refuse_unfinished(state)
     store = _store_steps(state, manifest, install)
     names = tuple(schema.name for schema in manifest.migrated)
     for name in names:

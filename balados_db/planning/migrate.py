@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from balados_db.errors import MigrationEdited, MigrationFileMissing
+from balados_db.errors import MigrationEdited, MigrationFileMissing, NeedsOwnSession
 from balados_db.model import DatabaseState, Files, Manifest, Migration, SchemaState
 from balados_db.planning.plan import Phase, Plan
+from balados_db.planning.refusals import refuse_unfinished
 from balados_db.planning.steps import (
     AddToEventStore,
     ApplyMigrations,
@@ -54,6 +55,7 @@ def plan_migrate(
 
     Raises MigrationEdited or MigrationFileMissing where history and files disagree.
     """
+    refuse_unfinished(state)
     names = tuple(schemas)
     for name in names:
         refuse_disagreement(state.schema(name), files.get(name, ()))
@@ -96,6 +98,7 @@ def migration_phases(state: DatabaseState, files: Files, names: tuple[str, ...])
         if not found.exists:
             steps.append(CreateSchema(schema=name))
         todo = pending(found, files.get(name, ()))
+        refuse_pooler(state, todo)
         for run in _runs(todo):
             step = ApplyMigrations(schema=name, migrations=tuple(m.id for m in run))
             if run[0].transactional:
@@ -107,6 +110,13 @@ def migration_phases(state: DatabaseState, files: Files, names: tuple[str, ...])
         if todo or (found.applied and found.record is None):
             steps.append(RecordStructure(schema=name))
     return (*phases, *_flushed(steps))
+
+
+def refuse_pooler(state: DatabaseState, todo: tuple[Migration, ...]) -> None:
+    """Refuse behind a pooler what must run statement by statement in one session."""
+    alone = tuple(m.id for m in todo if not m.transactional)
+    if alone and state.identity is not None and state.identity.pooled:
+        raise NeedsOwnSession(migrations=listed(alone))
 
 
 def _runs(todo: tuple[Migration, ...]) -> list[tuple[Migration, ...]]:

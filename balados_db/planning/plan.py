@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from balados_db.model import Identity, Session, TableName
-from balados_db.planning.steps import Step
+from balados_db.planning.steps import OpenJournal, Step
 
 
 class Danger(str, Enum):
@@ -65,12 +65,11 @@ class Fence:
     class_table: TableName | None = None
     ids: tuple[int, ...] = ()
     every_id: bool = False
-    others_connected: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Locks:
-    """Tables to lock before the transaction's snapshot is taken."""
+    """Tables to lock before a transaction's snapshot is taken."""
 
     checkpoints: tuple[TableName, ...] = ()
     exclusive: tuple[TableName, ...] = ()
@@ -83,6 +82,7 @@ class Phase:
     name: str
     steps: tuple[Step, ...]
     atomic: bool = True
+    locks: Locks = field(default_factory=Locks)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,13 +103,17 @@ class Plan:
     warnings: tuple[str, ...] = ()
     connected: tuple[Session, ...] = ()
     fence: Fence | None = None
-    locks: Locks = field(default_factory=Locks)
     preconditions: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """Every step, in order."""
         return tuple(step for phase in self.phases for step in phase.steps)
+
+    @property
+    def journalled(self) -> bool:
+        """Whether it takes several transactions and notes in the database how far it got."""
+        return any(isinstance(step, OpenJournal) for step in self.steps)
 
     @property
     def is_empty(self) -> bool:
@@ -138,6 +142,6 @@ class Plan:
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def one_phase(name: str, steps: list[Step] | tuple[Step, ...]) -> tuple[Phase, ...]:
+def one_phase(name: str, steps: list[Step] | tuple[Step, ...], locks: Locks | None = None) -> tuple[Phase, ...]:
     """Put these steps into one atomic phase; no steps make no phase."""
-    return (Phase(name=name, steps=tuple(steps)),) if steps else ()
+    return (Phase(name=name, steps=tuple(steps), locks=locks or Locks()),) if steps else ()

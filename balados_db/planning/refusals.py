@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from balados_db.errors import (
     CheckpointTableMissing,
@@ -10,14 +11,17 @@ from balados_db.errors import (
     EnvironmentMismatch,
     EnvironmentProtected,
     InheritanceAcross,
+    NoTable,
     ProjectorsLive,
     ReferencedFromOutside,
     ReplayNever,
     TemporaryDependents,
-    TooLarge,
     UndeclaredPositions,
+    UnfinishedReset,
+    UnknownEventStore,
 )
 from balados_db.model import (
+    CheckpointState,
     CheckpointTable,
     DatabaseState,
     LiveProjector,
@@ -26,12 +30,11 @@ from balados_db.model import (
     Scope,
     TableName,
 )
+from balados_db.planning import culprits, cures
 from balados_db.planning.shape import ResetRequest, Shape
 from balados_db.planning.steps import (
     listed,
 )
-
-RECREATED_LOCKS = 8  # dropping locks table, index and row types, making locks the new ones; measured at 500 tables
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +44,11 @@ class Obstacles:
     dependents: tuple[Outsider, ...] = ()  # would fall with what is recreated
     inheritance: tuple[Outsider, ...] = ()  # parents or children across the border
     references: tuple[Outsider, ...] = ()  # foreign keys to what is emptied
-    temporary: tuple[str, ...] = ()  # temporary objects of other sessions on what is recreated
-    lock_too: tuple[TableName, ...] = ()  # kept tables that dropping locks as well
+    temporary: tuple[Outsider, ...] = ()  # temporary objects of other sessions on what is recreated
+    lock_too: tuple[tuple[int, TableName], ...] = ()  # kept tables that dropping locks as well, by the dropped one
+    foreign_keys: tuple[tuple[int, int], ...] = ()  # among what is touched: referencing, referenced
+    inside: tuple[tuple[int, int], ...] = ()  # among what is touched: child or view first, then what it is based on
+    reading: tuple[tuple[int, int], ...] = ()  # among what is refreshed: read, reading
     stale: tuple[str, ...] = ()  # kept views that will show old or no rows
     triggers: tuple[str, ...] = ()  # that fire when tables are emptied
     published: tuple[str, ...] = ()  # publications that carry the emptying to their subscribers
@@ -59,56 +65,121 @@ def refuse_environment(state: DatabaseState, manifest: Manifest, scope: Scope) -
 
 def refuse_positions(state: DatabaseState, manifest: Manifest, request: ResetRequest, shape: Shape) -> None:
     """Refuse to move what must not move, and to leave behind what nobody would rebuild."""
+    _refuse_half_a_store(state, manifest)
+    for table in state.no_tables:
+        raise NoTable(table=table, objects=[_no_table(table)])
     for projector in shape.projectors:
         if manifest.subscriptions.get(projector.name) == "never" and shape.store is None:
-            raise ReplayNever(name=projector.name)
+            raise ReplayNever(name=projector.name, objects=[_replayed(projector.name)])
     if request.scope is not Scope.PROJECTIONS:
         return
     for checkpoint in manifest.checkpoints:
-        if _is_missing(checkpoint, state, manifest):
-            raise CheckpointTableMissing(table=checkpoint.table)
+        if is_missing(checkpoint, state, manifest):
+            raise CheckpointTableMissing(table=checkpoint.table, objects=[_unfound(checkpoint.table)])
     if request.projector is not None:
         return
-    refusing = {c.table for c in manifest.checkpoints if c.refuses_undeclared}
-    known = {p.name for p in manifest.projectors} | set(manifest.subscriptions)
-    strangers = {c.projector for c in state.checkpoints if c.table in refusing} - known
+    strangers = _strangers(state, manifest)
     if strangers:
-        raise UndeclaredPositions(names=listed(tuple(sorted(strangers))), objects=sorted(strangers))
+        objects = [culprits.of_position(name, found) for name, found in sorted(strangers.items())]
+        raise UndeclaredPositions(names=listed(tuple(sorted(strangers))), objects=objects)
 
 
-def _is_missing(checkpoint: CheckpointTable, state: DatabaseState, manifest: Manifest) -> bool:
+def _strangers(state: DatabaseState, manifest: Manifest) -> dict[str, list[tuple[CheckpointTable, CheckpointState]]]:
+    """Names that have a position where only projectors have one, and no declaration."""
+    refusing = {c.table: c for c in manifest.checkpoints if c.refuses_undeclared}
+    known = {p.name for p in manifest.projectors} | set(manifest.subscriptions)
+    found: dict[str, list[tuple[CheckpointTable, CheckpointState]]] = {}
+    for row in state.checkpoints:
+        if row.table in refusing and row.projector not in known:
+            found.setdefault(row.projector, []).append((refusing[row.table], row))
+    return found
+
+
+def _refuse_half_a_store(state: DatabaseState, manifest: Manifest) -> None:
+    """A store that is there in part is one whose projectors cannot be seen to live."""
+    store = manifest.event_store
+    if store is None or store.layout is None or state.event_store or not state.event_store_tables:
+        return
+    missing = tuple(t for t in store.layout.proof if t not in state.event_store_tables)
+    cure = "run balados-db init, or correct `layout` in the manifest"
+    objects = [culprits.of_table(store.name, name, "is missing, or is no table", cure) for name in missing]
+    raise UnknownEventStore(schema=store.name, missing=listed(missing), objects=objects)
+
+
+def _no_table(table: TableName) -> dict[str, Any]:
+    cure = f"name in the manifest the table that holds the positions which {table} shows"
+    return cures.in_the_way("relation", str(table), "is a view or the like", cure, table.schema)
+
+
+def _replayed(name: str) -> dict[str, Any]:
+    cure = f"take [projectors.{cures.key(name)}] out of the manifest, or allow it to replay"
+    return cures.in_the_way("subscription", name, 'is a projector, and declared replay = "never"', cure)
+
+
+def _unfound(table: TableName) -> dict[str, Any]:
+    cure = f"correct {table} where the manifest names it, or say `optional = true` beside it if it comes later"
+    return culprits.of_table(*table, "does not exist", cure)
+
+
+def is_missing(checkpoint: CheckpointTable, state: DatabaseState, manifest: Manifest) -> bool:
     """A declared table of positions that is not there; those of a store that is not installed yet may be."""
     store = manifest.event_store
-    to_come = store is not None and checkpoint.table.schema == store.name and not state.event_store
+    to_come = store is not None and checkpoint.table.schema == store.name and not state.event_store_tables
     return not checkpoint.optional and not to_come and checkpoint.table not in state.checkpoint_tables
 
 
-def refuse_obstacles(obstacles: Obstacles, shape: Shape) -> None:
-    """Refuse what a closer look found, each object by name."""
-    if obstacles.temporary:
-        raise TemporaryDependents(names=listed(obstacles.temporary), objects=list(obstacles.temporary))
-    for outsiders, error in (
-        (obstacles.inheritance, InheritanceAcross),
-        (obstacles.references, ReferencedFromOutside),
-        (obstacles.dependents, DependentsOutside),
+def refuse_obstacles(
+    obstacles: Obstacles, state: DatabaseState, manifest: Manifest, request: ResetRequest, shape: Shape
+) -> None:
+    """Refuse what a closer look found, each object by name and with its cure."""
+    around = cures.surroundings_of(manifest, (way.schema for way in shape.ways))
+    empty = ("reset with --empty, which drops nothing",) if _may_empty(obstacles, state, request, shape) else ()
+    for outsiders, error, instead in (
+        (obstacles.temporary, TemporaryDependents, empty),
+        (obstacles.inheritance, InheritanceAcross, ()),
+        (obstacles.references, ReferencedFromOutside, ()),
+        (obstacles.dependents, DependentsOutside, (*empty, *_declaring_permanent(obstacles, request))),
     ):
         if outsiders:
-            names = listed(tuple(outsiders))
-            objects = [{"type": o.type, "identity": o.identity, "reason": o.reason} for o in outsiders]
-            raise error(count=len(outsiders), names=names, objects=objects)
+            objects = cures.of_outsiders(outsiders, around)
+            raise error(
+                count=len(outsiders), names=_named(outsiders), objects=objects, hint=cures.advice(objects, *instead)
+            )
 
 
-def refuse_size(state: DatabaseState, shape: Shape) -> None:
-    """Refuse what does not fit into one transaction's locks."""
-    assert state.identity is not None
-    made_anew = (r for name in shape.recreated for r in state.schema(name).relations if r.holds_rows)
-    recreated = sum(RECREATED_LOCKS + r.indexes for r in made_anew)
-    # Emptying locks a table, its indexes, and the table for wide values with its index.
-    emptied = sum(1 + r.indexes + (2 if r.toast else 0) for r in shape.emptied)
-    needed, room = recreated + emptied, state.identity.lock_room
-    if needed > room:
-        advice = -(-needed * 64 // room)
-        raise TooLarge(needed=needed, room=room, advice=advice)
+def _named(outsiders: tuple[Outsider, ...]) -> str:
+    """One with its reason; of several, the reasons are said beside each."""
+    if len(outsiders) == 1:
+        return str(outsiders[0])
+    return listed(tuple(f"{o.type} {o.identity}" for o in outsiders))
+
+
+def _may_empty(obstacles: Obstacles, state: DatabaseState, request: ResetRequest, shape: Shape) -> bool:
+    """Whether --empty is another way, which would not be refused for the same objects."""
+    forbidden = any(state.schema(name).cannot_empty for name in shape.recreated)
+    bound = any(o.foreign_key or any("sequence" in n.type for n in o.needs) for o in obstacles.dependents)
+    return bool(shape.recreated) and request.way != "empty" and not forbidden and not bound
+
+
+def _declaring_permanent(obstacles: Obstacles, request: ResetRequest) -> tuple[str, ...]:
+    """Another way for a projection schema that holds what permanent data is built upon."""
+    schemas = {n.schema for o in obstacles.dependents if o.inside for n in o.needs if n.schema is not None}
+    if request.scope is not Scope.PROJECTIONS or not schemas:
+        return ()
+    return (f"declare {listed(tuple(sorted(schemas)))} permanent, if what it holds is to stay",)
+
+
+def refuse_unfinished(state: DatabaseState, shape: Shape | None = None) -> None:
+    """Refuse whatever does not finish the reset that was begun: what it left is neither old nor new."""
+    journal = state.journal
+    if journal is None:
+        return
+    if shape is not None:
+        schemas = {way.schema for way in shape.ways}
+        projectors = {projector.name for projector in shape.projectors}
+        if schemas >= set(journal.schemas) and projectors >= set(journal.projectors):
+            return
+    raise UnfinishedReset(begun=journal.begun_at, done=journal.done, phases=journal.phases, resume=journal.resume)
 
 
 def refuse_live(state: DatabaseState, shape: Shape) -> None:
@@ -116,7 +187,7 @@ def refuse_live(state: DatabaseState, shape: Shape) -> None:
     names = {projector.name for projector in shape.projectors}
     live = tuple(p for p in state.live if shape.store is not None or p.name in names)
     if live:
-        raise ProjectorsLive(names="; ".join(_who(p) for p in live), objects=[vars(p) for p in live])
+        raise ProjectorsLive(names="; ".join(_who(p) for p in live), objects=[culprits.of_live(p) for p in live])
 
 
 def _who(projector: LiveProjector) -> str:

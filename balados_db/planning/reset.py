@@ -10,36 +10,21 @@ from balados_db.model import (
     Role,
     SchemaKind,
     Scope,
-    TableName,
 )
 from balados_db.planning.keeping import kept_schemas
-from balados_db.planning.plan import Danger, Destroyed, Fence, Locks, Phase, Plan, one_phase
+from balados_db.planning.phases import Ground, reset_phases
+from balados_db.planning.plan import Danger, Destroyed, Fence, Plan
 from balados_db.planning.refusals import (
     Obstacles,
     refuse_environment,
     refuse_live,
     refuse_obstacles,
     refuse_positions,
-    refuse_size,
+    refuse_unfinished,
 )
 from balados_db.planning.shape import ResetRequest, Shape
-from balados_db.planning.steps import (
-    ApplyMigrations,
-    CapturePreserved,
-    CreateRecords,
-    CreateSchema,
-    DropContents,
-    EmptyTables,
-    ForgetCheckpoints,
-    GiveBack,
-    ProvePreserved,
-    RecordStructure,
-    RefreshViews,
-    SeedEventStore,
-    Step,
-    WriteReceipt,
-    listed,
-)
+from balados_db.planning.size import fits, needed, room
+from balados_db.planning.steps import listed
 
 
 def plan_reset(
@@ -58,15 +43,16 @@ def plan_reset(
     """
     refuse_environment(state, manifest, request.scope)
     refuse_positions(state, manifest, request, shape)
-    refuse_obstacles(obstacles, shape)
-    refuse_size(state, shape)
+    refuse_obstacles(obstacles, state, manifest, request, shape)
+    refuse_unfinished(state, shape)
     if not ignore_live:
         refuse_live(state, shape)
+    ground = Ground(state=state, manifest=manifest, files=files, request=request, shape=shape, obstacles=obstacles)
     return Plan(
         command="reset",
         scope=request.scope.value,
         identity=state.identity,
-        phases=_phases(state, manifest, files, shape, _verifies_rows(state, request)),
+        phases=reset_phases(ground),
         danger=_danger(state, manifest, request.scope, shape),
         phrase=manifest.phrases[request.scope],
         destroys=_destroys(state, manifest, shape),
@@ -77,77 +63,13 @@ def plan_reset(
         not_restored=_not_restored(state, shape),
         warnings=_warnings(state, manifest, request, shape, obstacles),
         fence=_fence(state, manifest, shape),
-        locks=_locks(state, shape, obstacles),
         preconditions=_preconditions(state, files, shape),
     )
-
-
-def _verifies_rows(state: DatabaseState, request: ResetRequest) -> bool:
-    """Every kept row is compared when that was asked for, or when the server does not count what is written."""
-    return request.verify_rows or (state.identity is not None and not state.identity.counts_writes)
-
-
-def _phases(
-    state: DatabaseState, manifest: Manifest, files: Files, shape: Shape, verify_rows: bool
-) -> tuple[Phase, ...]:
-    steps: list[Step] = [] if state.own_schema else [CreateRecords()]
-    steps.append(CapturePreserved(recreated=shape.recreated, emptied=_refilled(shape), rows=verify_rows))
-    # What is dropped may reference what is emptied, and what is made anew may be shown by what is refreshed.
-    steps += _dropping(state, shape)
-    steps += _emptying(manifest, shape)
-    steps += _making(state, files, shape)
-    steps += [RefreshViews(views=tuple(view.table for view in shape.refreshed))] if shape.refreshed else []
-    steps += _forgetting(state, manifest, shape)
-    steps += [RecordStructure(schema=name) for name in shape.recreated]
-    names = tuple(p.name for p in shape.projectors)
-    steps += [ProvePreserved(emptied=shape.emptied_names, forgotten=names), WriteReceipt()]
-    return one_phase("reset", steps)
 
 
 def _touched(shape: Shape) -> set[str]:
     """Schemas of which something is destroyed: none of them can be said to be kept."""
     return {way.schema for way in shape.ways} | {relation.schema for relation in shape.emptied}
-
-
-def _refilled(shape: Shape) -> tuple[TableName, ...]:
-    return (*shape.emptied_names, *(view.table for view in shape.refreshed))
-
-
-def _emptying(manifest: Manifest, shape: Shape) -> list[Step]:
-    steps: list[Step] = []
-    store = manifest.event_store
-    settings = tuple(store.layout.reset_settings.items()) if shape.store and store and store.layout else ()
-    if shape.emptied:
-        steps.append(EmptyTables(tables=shape.emptied_names, settings=settings))
-    if shape.store and store and store.layout and store.layout.seed:
-        steps.append(SeedEventStore(schema=shape.store))
-    return steps
-
-
-def _dropping(state: DatabaseState, shape: Shape) -> list[Step]:
-    """All at once: recreated schemas may depend on one another."""
-    there = tuple(name for name in shape.recreated if state.schema(name).exists)
-    keep = tuple(r.table for name in there for r in state.schema(name).relations if r.stays)
-    return [DropContents(schemas=there, keep=keep)] if there else []
-
-
-def _making(state: DatabaseState, files: Files, shape: Shape) -> list[Step]:
-    steps: list[Step] = []
-    for name in shape.recreated:
-        exists = state.schema(name).exists
-        steps += [] if exists else [CreateSchema(schema=name)]
-        steps.append(ApplyMigrations(schema=name, migrations=tuple(m.id for m in files.get(name, ()))))
-        steps += [GiveBack(schema=name)] if exists else []
-    return steps
-
-
-def _forgetting(state: DatabaseState, manifest: Manifest, shape: Shape) -> list[Step]:
-    emptied = set(shape.emptied_names)
-    there = [c for c in manifest.checkpoints if c.table in state.checkpoint_tables and c.table not in emptied]
-    if shape.store is not None:
-        return [ForgetCheckpoints(table=c.table, projectors=(), everybody=True) for c in there]
-    names = tuple(p.name for p in shape.projectors)
-    return [ForgetCheckpoints(table=c.table, projectors=names) for c in there if names]
 
 
 def _danger(state: DatabaseState, manifest: Manifest, scope: Scope, shape: Shape) -> Danger:
@@ -201,7 +123,7 @@ def _not_restored(state: DatabaseState, shape: Shape) -> tuple[str, ...]:
 def _warnings(
     state: DatabaseState, manifest: Manifest, request: ResetRequest, shape: Shape, obstacles: Obstacles
 ) -> tuple[str, ...]:
-    warnings: list[str] = []
+    warnings = _size_warnings(state, shape)
     nobody = _rebuilt_by_nobody(state, manifest, shape)
     if nobody:
         warnings.append(f"no declared projector rebuilds {listed(tuple(r.table for r in nobody))}: they stay empty")
@@ -227,6 +149,19 @@ def _warnings(
     return tuple(warnings)
 
 
+def _size_warnings(state: DatabaseState, shape: Shape) -> list[str]:
+    warnings = []
+    if state.journal:
+        warnings.append(f"this finishes the reset that was begun at {state.journal.begun_at} and interrupted")
+    if not fits(state, shape):
+        locks = f"about {needed(state, shape):,} locks, and the server has room for {room(state):,}"
+        warnings.append(
+            f"too much for one transaction ({locks}): it takes several, and the positions go to the origin first."
+            " If it is interrupted, the same command finishes it"
+        )
+    return warnings
+
+
 def _position_warnings(state: DatabaseState, manifest: Manifest, shape: Shape) -> list[str]:
     if shape.store is not None or not shape.projectors:
         return []
@@ -241,25 +176,14 @@ def _position_warnings(state: DatabaseState, manifest: Manifest, shape: Shape) -
 def _fence(state: DatabaseState, manifest: Manifest, shape: Shape) -> Fence:
     store = manifest.event_store
     live = store.layout.liveness if store and store.layout else None
-    others = bool(state.sessions)
     if live is None or not state.event_store:
-        return Fence(others_connected=others)
+        return Fence()
     names = tuple(p.name for p in shape.projectors)
     return Fence(
         class_table=live.table,
         ids=state.subscription_ids_of(None if shape.store else names),
         every_id=shape.store is not None,
-        others_connected=others,
     )
-
-
-def _locks(state: DatabaseState, shape: Shape, obstacles: Obstacles) -> Locks:
-    recreated = [r for n in shape.recreated for r in state.schema(n).relations if r.holds_rows and r.lockable]
-    doomed = [r for r in (*recreated, *shape.emptied) if r.role is not Role.EXTENSION]
-    ordered = tuple(r.table for r in sorted(doomed, key=lambda r: r.oid))
-    checkpoints = tuple(t for t in state.checkpoint_tables if t not in ordered)
-    exclusive = tuple(t for t in (*ordered, *obstacles.lock_too) if t not in checkpoints)
-    return Locks(checkpoints=checkpoints, exclusive=exclusive)
 
 
 def _preconditions(state: DatabaseState, files: Files, shape: Shape) -> dict[str, object]:

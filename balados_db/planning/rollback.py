@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from balados_db.errors import MigrationInvalid, RollbackMissing, UsageError
 from balados_db.model import DatabaseState, Files, Manifest, Migration, SchemaKind, Scope
 from balados_db.planning.plan import Phase, Plan, Way, one_phase
-from balados_db.planning.refusals import Obstacles
+from balados_db.planning.refusals import Obstacles, refuse_unfinished
 from balados_db.planning.reset import plan_reset
 from balados_db.planning.shape import ResetRequest, Shape, shape_reset
+from balados_db.planning.size import needed, too_large
 from balados_db.planning.steps import (
     ApplyMigrations,
     CapturePreserved,
@@ -80,11 +81,14 @@ def plan_rollback(
     """Plan the rollback as a reset of the schema whose files are its rollback files."""
     declared = manifest.schema(request.schema)
     assert declared is not None
+    refuse_unfinished(state)
     migrations = tuple(m.id for m in taken_back(state, files, request))
     reset = ResetRequest(scope=Scope.of(declared.kind), schema=request.schema)
     plan = plan_reset(state, manifest, files, reset, shape, obstacles, ignore_live=ignore_live)
     if not migrations:
         return Plan(command="rollback", identity=state.identity)
+    if len(plan.phases) > 1:
+        raise too_large(state, needed(state, shape))
     backs = {m.id: m.rollback_source for m in files.get(request.schema, ()) if m.id in migrations}
     facts = {**plan.preconditions, "rollback files": backs}
     return replace(plan, command="rollback", preconditions=facts, phases=_phases(plan, request.schema, migrations))
@@ -105,4 +109,4 @@ def _phases(plan: Plan, schema: str, migrations: tuple[str, ...]) -> tuple[Phase
             steps.append(replace(step, recreated=(schema,)))
         elif not isinstance(step, (*_NOT_OURS, WriteReceipt)):
             steps.append(step)
-    return one_phase("rollback", [*steps, WriteReceipt()])
+    return one_phase("rollback", [*steps, WriteReceipt()], plan.phases[0].locks)

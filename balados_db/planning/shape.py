@@ -5,13 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from balados_db.errors import (
-    EmptyImpossible,
-    EventStoreInScope,
-    ProjectorAcrossScope,
-    ProjectorTablesMissing,
-    RecreateImpossible,
-    Undroppable,
-    UnknownEventStore,
     UnknownProjector,
     UnknownSchema,
     UsageError,
@@ -31,6 +24,16 @@ from balados_db.model import (
     Scope,
     TableName,
 )
+from balados_db.planning.culprits import (
+    across_scope,
+    store_in_scope,
+    store_missing,
+    tables_missing,
+    undroppable,
+    unemptied,
+    unmade,
+    untruncatable,
+)
 from balados_db.planning.plan import Way
 from balados_db.planning.steps import (
     listed,
@@ -47,6 +50,18 @@ class ResetRequest:
     way: str | None = None  # "empty" or "recreate"; None lets the plan decide
     with_dependents: bool = False
     verify_rows: bool = False  # also compare every kept row, not only what the server counts and catalogues
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The words that ask for this."""
+        flags = {"with-dependents": self.with_dependents, self.way or "": self.way is not None}
+        values = {"schema": self.schema, "projector": self.projector, "verify": "rows" if self.verify_rows else None}
+        return (
+            "reset",
+            f"--{self.scope.value}",
+            *(word for name, value in values.items() if value is not None for word in (f"--{name}", value)),
+            *(f"--{name}" for name, said in flags.items() if said),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +172,7 @@ def _followed(
             return tuple(p for p in manifest.projectors if p in chosen)
         if not request.with_dependents:
             projector = next(p for p in manifest.projectors if p in outside)
-            raise ProjectorAcrossScope(projector=projector.name, tables=listed(tuple(sorted(outside[projector]))))
+            raise across_scope(projector, tuple(sorted(outside[projector])))
         inside |= {table for tables in outside.values() for table in tables}
 
 
@@ -166,7 +181,7 @@ def _refuse_hidden_store(state: DatabaseState, manifest: Manifest, schemas: tupl
     proof = store.layout.proof if store and store.layout else ()
     for schema in schemas:
         if schema.kind is not SchemaKind.EVENT_STORE and schema.name in state.store_in:
-            raise EventStoreInScope(schema=schema.name, kind=schema.kind.value, tables=listed(proof))
+            raise store_in_scope(schema, proof)
 
 
 def _refuse_missing_tables(state: DatabaseState, request: ResetRequest, projectors: tuple[Projector, ...]) -> None:
@@ -176,7 +191,7 @@ def _refuse_missing_tables(state: DatabaseState, request: ResetRequest, projecto
     for projector in projectors:
         missing = tuple(table for table in projector.tables if not _can_be_emptied(state.relation(table)))
         if missing or not projector.tables:
-            raise ProjectorTablesMissing(projector=projector.name, tables=listed(missing) or "none are declared")
+            raise tables_missing(projector, {table: state.relation(table) for table in missing})
 
 
 def _can_be_emptied(relation: Relation | None) -> bool:
@@ -190,7 +205,7 @@ def _refuse_seeded_elsewhere(state: DatabaseState, shape: Shape) -> None:
         record = state.schema(table.schema).record
         if record is not None and table.name in record.seeded:
             reason = f"its migrations insert rows ({table.name})"
-            raise EmptyImpossible(schema=table.schema, reason=reason, hint="reset all projections together")
+            raise unemptied(table.schema, reason, "reset all projections together")
 
 
 # ── the way each schema goes ─────────────────────────────────────────────────────────────────────────────
@@ -198,32 +213,44 @@ def _refuse_seeded_elsewhere(state: DatabaseState, shape: Shape) -> None:
 
 def _way(state: DatabaseState, schema: SchemaDeclaration, files: Files, request: ResetRequest, leans: bool) -> Way:
     found = state.schema(schema.name)
+    role = state.identity.role if state.identity else ""
     if request.way == "empty" and found.exists:
-        return _empty(found, schema, "asked for with --empty")
+        if _was_being_recreated(state, schema.name):
+            raise unemptied(schema.name, _INTERRUPTED, "reset it with --recreate")
+        return _empty(found, schema, "asked for with --empty", role)
     if request.way == "recreate":
         return _recreate(found, files.get(schema.name, ()), schema, "asked for with --recreate")
     reason = _reason_to_recreate(found, files.get(schema.name, ()))
+    if _was_being_recreated(state, schema.name):
+        reason = _INTERRUPTED
     if leans:
         reason = reason or "it depends on a schema that is recreated"
     if reason and request.projector is not None:
-        raise EmptyImpossible(schema=schema.name, reason=reason, hint=f"reset --schema {schema.name}, or say --empty")
+        raise unemptied(schema.name, reason, f"reset --schema {schema.name}, or say --empty")
     if reason:
         return _recreate(found, files.get(schema.name, ()), schema, reason)
-    return _empty(found, schema, "its migrations and its structure are as they were recorded")
+    return _empty(found, schema, "its migrations and its structure are as they were recorded", role)
 
 
-def _empty(found: SchemaState, schema: SchemaDeclaration, why: str) -> Way:
+_INTERRUPTED = "a reset that makes it anew was interrupted"
+
+
+def _was_being_recreated(state: DatabaseState, schema: str) -> bool:
+    return state.journal is not None and schema in state.journal.recreated
+
+
+def _empty(found: SchemaState, schema: SchemaDeclaration, why: str, role: str) -> Way:
     if found.cannot_empty:
-        raise EmptyImpossible(schema=found.name, reason=f"this role may not truncate {listed(found.cannot_empty)}")
+        raise untruncatable(found, role)
     return Way(schema=found.name, way="empty", why=why, holds=schema.holds)
 
 
 def _recreate(found: SchemaState, files: tuple[Migration, ...], schema: SchemaDeclaration, why: str) -> Way:
     impossible = _reason_not_to_recreate(found, files, schema)
     if impossible:
-        raise RecreateImpossible(schema=schema.name, reason=f"{impossible} ({why})")
+        raise unmade(found, impossible, why)
     if found.undroppable:
-        raise Undroppable(schema=schema.name, names=listed(found.undroppable))
+        raise undroppable(found)
     return Way(schema=schema.name, way="recreate", why=why, holds=schema.holds)
 
 
@@ -264,7 +291,7 @@ def _store_way(state: DatabaseState, manifest: Manifest, store: str | None) -> t
     assert declared.layout is not None
     missing = tuple(t for t in declared.layout.proof if t not in state.event_store_tables)
     if missing:
-        raise UnknownEventStore(schema=store, missing=listed(missing))
+        raise store_missing(store, missing)
     why = "its tables' identity is what its library locks by; seeded anew"
     return (Way(schema=store, way="empty", why=why, holds=declared.holds),)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from balados_db.finding import Finding, Severity
 from balados_db.model import CheckpointState, DatabaseState, Files, Manifest, Migration, SchemaDeclaration, SchemaState
 from balados_db.planning.migrate import edited, out_of_order, pending, without_file
 from balados_db.planning.steps import listed
@@ -42,14 +44,16 @@ class Status:
 
     schemas: tuple[SchemaStatus, ...]
     projectors: tuple[ProjectorStatus, ...]
-    findings: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 def assess(state: DatabaseState, manifest: Manifest, files: Files) -> Status:
     """Put state, manifest and files side by side."""
     schemas = tuple(_schema(state, declared, files) for declared in manifest.schemas)
     projectors = tuple(_projector(state, manifest, p.name) for p in manifest.projectors)
-    return Status(schemas=schemas, projectors=projectors, findings=_findings(state, manifest, schemas, projectors))
+    return Status(
+        schemas=schemas, projectors=projectors, findings=_findings(state, manifest, files, schemas, projectors)
+    )
 
 
 def _schema(state: DatabaseState, declared: SchemaDeclaration, files: Files) -> SchemaStatus:
@@ -67,23 +71,24 @@ def _schema(state: DatabaseState, declared: SchemaDeclaration, files: Files) -> 
         bytes=sum(t.bytes for t in found.tables),
         applied=len(found.applied),
         pending=tuple(m.id for m in pending(found, here)) if declared.migrations else (),
-        drift=tuple(_drift(found, here)) if declared.migrations else (),
+        drift=tuple(said for _, said in _drift(found, here)) if declared.migrations else (),
     )
 
 
-def _drift(found: SchemaState, files: tuple[Migration, ...]) -> list[str]:
+def _drift(found: SchemaState, files: tuple[Migration, ...]) -> list[tuple[str, str]]:
+    """What is not as the migrations left it: a finding's code, and words."""
     said = {
-        "edited after it was applied": edited(found, files),
-        "applied, but its file is gone": without_file(found, files),
-        "pending, but before an applied one": out_of_order(found, files),
+        ("migration_edited", "edited after it was applied"): edited(found, files),
+        ("migration_file_missing", "applied, but its file is gone"): without_file(found, files),
+        ("migration_out_of_order", "pending, but before an applied one"): out_of_order(found, files),
     }
-    drift = [f"{name}: {what}" for what, names in said.items() for name in names]
+    drift = [(code, f"{name}: {what}") for (code, what), names in said.items() for name in names]
     if found.record is not None and found.record.structure != found.structure:
-        drift.append("its structure is not the one that its migrations made")
+        drift.append(("structure_drifted", "its structure is not the one that its migrations made"))
     if found.applied and found.record is None:
-        drift.append("nothing is recorded of its structure (plain yoyo migrated it?)")
+        drift.append(("structure_unrecorded", "nothing is recorded of its structure (plain yoyo migrated it?)"))
     if found.exists and not found.applied and found.tables:
-        drift.append("it holds tables, but no history of migrations: see balados-db adopt")
+        drift.append(("not_adopted", "it holds tables, but no history of migrations: see balados-db adopt"))
     return drift
 
 
@@ -111,23 +116,85 @@ def progress_of(state: DatabaseState, manifest: Manifest, name: str) -> Checkpoi
     return min(rows, key=lambda row: order.index(row.table), default=None)
 
 
+UNFINISHED = "reset_unfinished"  # a finding that nobody needs to ask for
+
+
+# ── findings ─────────────────────────────────────────────────────────────────────────────────────────────
+
+CURES = {
+    "schema_missing": "balados-db create",
+    "migrations_pending": "balados-db migrate",
+    "migration_edited": "put the file back as it was applied; write the change as a migration of its own",
+    "migration_file_missing": "put the file back, from where the migrations are kept",
+    "migration_out_of_order": "number it after those that are applied, or let `balados-db migrate` apply it late",
+    "structure_drifted": "write what was changed by hand as a migration; a projection: balados-db reset --schema NAME",
+    "structure_unrecorded": "balados-db migrate records it",
+    "not_adopted": "balados-db adopt",
+    "schema_undeclared": "declare it in the manifest, with its kind",
+    "event_store_missing": "balados-db init",
+    "store_additions_missing": "balados-db init",
+    "ahead_of_head": "forget its position: balados-db reset --projector NAME",
+}
+_WARNINGS = ("lagging", "migrations_pending", "migration_out_of_order", "schema_undeclared", "structure_unrecorded")
+
+
+def _finding(code: str, subject: str, message: str) -> Finding:
+    severity = Severity.WARNING if code in _WARNINGS else Severity.ERROR
+    return Finding(code=code, subject=subject, message=message, cure=CURES.get(code, ""), severity=severity)
+
+
 def _findings(
     state: DatabaseState,
     manifest: Manifest,
+    files: Files,
     schemas: tuple[SchemaStatus, ...],
     projectors: tuple[ProjectorStatus, ...],
-) -> tuple[str, ...]:
-    findings = [f"{s.schema}: the schema does not exist" for s in schemas if not s.exists]
-    findings += [f"{s.schema}: pending: {listed(s.pending)}" for s in schemas if s.pending]
-    findings += [f"{s.schema}: {drift}" for s in schemas for drift in s.drift]
-    findings += [f"{name}: not in the manifest" for name in state.undeclared]
-    if manifest.event_store and not state.event_store:
-        findings.append(f"{manifest.event_store.name}: no event store is installed")
-    if state.event_store and state.missing_additions:
-        findings.append(f"the event store lacks what its install SQL adds: {listed(state.missing_additions)}")
-    for p in projectors:
-        if p.lag is not None and p.lag < 0:
-            findings.append(f"{p.projector}: is ahead of the head by {-p.lag}: it will skip new events")
-        elif p.lag:
-            findings.append(f"{p.projector}: lags by {p.lag}")
-    return tuple(findings)
+) -> tuple[Finding, ...]:
+    return (
+        *_unfinished(state),
+        *_of_schemas(state, manifest, files, schemas),
+        *_of_store(state, manifest),
+        *(found for p in projectors for found in _of_projector(p)),
+    )
+
+
+def _unfinished(state: DatabaseState) -> Iterator[Finding]:
+    journal = state.journal
+    if journal is not None:
+        said = f"a reset that was begun at {journal.begun_at} is not finished: {journal.done} of {journal.phases} done"
+        cure = f"stop the projectors, then finish it: {journal.resume}"
+        yield Finding(code=UNFINISHED, subject=", ".join(journal.schemas), message=said, cure=cure)
+
+
+def _of_schemas(
+    state: DatabaseState, manifest: Manifest, files: Files, schemas: tuple[SchemaStatus, ...]
+) -> Iterator[Finding]:
+    for s in schemas:
+        if not s.exists:
+            yield _finding("schema_missing", s.schema, f"{s.schema}: the schema does not exist")
+    for s in schemas:
+        if s.pending:
+            yield _finding("migrations_pending", s.schema, f"{s.schema}: pending: {listed(s.pending)}")
+    for declared in manifest.migrated:
+        name = declared.name
+        for code, drift in _drift(state.schema(name), files.get(name, ())):
+            yield _finding(code, name, f"{name}: {drift}")
+    for name in state.undeclared:
+        yield _finding("schema_undeclared", name, f"{name}: not in the manifest")
+
+
+def _of_store(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
+    store = manifest.event_store
+    if store and not state.event_store:
+        yield _finding("event_store_missing", store.name, f"{store.name}: no event store is installed")
+    if store and state.event_store and state.missing_additions:
+        said = f"the event store lacks what its install SQL adds: {listed(state.missing_additions)}"
+        yield _finding("store_additions_missing", store.name, said)
+
+
+def _of_projector(p: ProjectorStatus) -> Iterator[Finding]:
+    if p.lag is not None and p.lag < 0:
+        said = f"{p.projector}: is ahead of the head by {-p.lag}: it will skip new events"
+        yield _finding("ahead_of_head", p.projector, said)
+    elif p.lag:
+        yield _finding("lagging", p.projector, f"{p.projector}: lags by {p.lag}")

@@ -20,6 +20,7 @@ class Step:
 
     sentence: ClassVar[str] = ""
     destroys: ClassVar[bool] = False
+    fires: ClassVar[bool] = False  # whether somebody's triggers, rules and functions run in it
 
     @property
     def id(self) -> str:
@@ -123,8 +124,9 @@ class CapturePreserved(Step):
     """Take the fingerprint of everything that is to be kept."""
 
     sentence = "take the fingerprint of everything that is kept"
-    recreated: tuple[str, ...] = ()
-    emptied: tuple[TableName, ...] = ()
+    recreated: tuple[str, ...] = ()  # schemas whose contents do not count
+    emptied: tuple[TableName, ...] = ()  # tables whose rows do not count
+    kept: tuple[TableName, ...] = ()  # relations in those schemas that count all the same
     rows: bool = False  # count and hash every kept row as well
 
 
@@ -133,9 +135,18 @@ class EmptyTables(Step):
     """Remove every row, keep the tables."""
 
     sentence = "empty {tables}"
+    fires = True
     destroys = True
     tables: tuple[TableName, ...]
     settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestartSequences(Step):
+    """Restart the sequences of partitioned tables, whose partitions were emptied one by one."""
+
+    sentence = "restart the sequences of {tables}"
+    tables: tuple[TableName, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +154,7 @@ class RefreshViews(Step):
     """Fill materialized views anew."""
 
     sentence = "refresh {views}"
+    fires = True
     views: tuple[TableName, ...]
 
 
@@ -151,9 +163,21 @@ class DropContents(Step):
     """Drop what schemas contain, together; the schemas themselves, their extensions and grants on them stay."""
 
     sentence = "drop what {schemas} contains (the schema itself stays)"
+    fires = True
     destroys = True
     schemas: tuple[str, ...]
     keep: tuple[TableName, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropRelations(Step):
+    """Drop some of what a schema contains: as much as fits into one transaction."""
+
+    sentence = "drop {relations}"
+    fires = True
+    destroys = True
+    relations: tuple[TableName, ...]
+    schemas: tuple[str, ...] = ()  # whose contents are all dropped, sooner or later
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +186,7 @@ class GiveBack(Step):
 
     sentence = "give back owners, grants and publications in {schema}"
     schema: str
+    keep: tuple[str, ...] = ()  # relations that were not dropped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +194,7 @@ class SeedEventStore(Step):
     """Insert what a new event store holds."""
 
     sentence = "seed the event store in {schema}"
+    fires = True
     schema: str
 
 
@@ -177,6 +203,7 @@ class ForgetCheckpoints(Step):
     """Forget how far projectors got; without names, how far anybody got."""
 
     sentence = "forget in {table} the positions of {projectors}"
+    fires = True
     destroys = True
     table: TableName
     projectors: tuple[str, ...]
@@ -186,6 +213,55 @@ class ForgetCheckpoints(Step):
     def summary(self) -> str:
         """Say `everybody` instead of a list of names."""
         return f"forget every position in {self.table}" if self.everybody else super().summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewindCheckpoints(Step):
+    """Set positions back to the origin; the rows stay, for their ids are what projectors are kept out by."""
+
+    sentence = "set the positions of {projectors} in {table} to the origin"
+    fires = True
+    destroys = True
+    table: TableName
+    projectors: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProveRewound(Step):
+    """Check that no projector moved since its position was set to the origin."""
+
+    sentence = "prove that no projector ran meanwhile"
+    tables: tuple[TableName, ...]
+    projectors: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenJournal(Step):
+    """Note in the database what is begun, so that an interruption is seen and the next run finishes it."""
+
+    sentence = "note in the database that this is begun, in {phases} transactions"
+    scope: str
+    schemas: tuple[str, ...]
+    recreated: tuple[str, ...]
+    projectors: tuple[str, ...]
+    arguments: tuple[str, ...]
+    phases: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteProgress(Step):
+    """Note how many of the transactions are done, in the same transaction as the work."""
+
+    sentence = "note that {done} of {phases} transactions are done"
+    done: int
+    phases: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloseJournal(Step):
+    """Note that nothing is left to be finished."""
+
+    sentence = "note that nothing is left to be finished"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,7 @@ from balados_db.model import (
 from balados_db.postgres import eventstore
 from balados_db.postgres.connection import local_settings
 from balados_db.postgres.history import HISTORY_TABLES, read_applied
+from balados_db.postgres.journal import read_journal
 from balados_db.postgres.queries import query
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Look:
     conn: Connection[Any]
     manifest: Manifest
     ours: tuple[int, ...] = ()
+    records: bool = True  # whether this role may read our own records
 
 
 @contextmanager
@@ -85,7 +87,7 @@ def looking(conn: Connection[Any]) -> Iterator[None]:
         return
     conn.execute(query("begin_looking"))
     try:
-        conn.execute(local_settings())
+        conn.execute(local_settings(conn))
         yield
     finally:
         if not conn.closed:
@@ -115,15 +117,17 @@ _MOVED = (
 )
 
 
-def read_identity(conn: Connection[Any]) -> Identity:
-    """Ask the server which database this is."""
+def read_identity(conn: Connection[Any], *, records: bool = True) -> Identity:
+    """Ask the server which database this is; `records` says whether its stamp may be read."""
     row = conn.execute(query("select_identity")).fetchone()
     assert row is not None
     facts = row._asdict()
     address, port = facts.pop("address"), facts.pop("port")
+    pooled = facts.pop("pid") != conn.info.backend_pid
     where = conn.info.host if address == "local socket" else address
     server = f"{where}:{port or conn.info.port}"
-    return Identity(**facts, server=server, environment=_environment(conn))
+    stamp = _environment(conn) if records else None
+    return Identity(**facts, server=server, pooled=pooled, environment=stamp)
 
 
 def _environment(conn: Connection[Any]) -> str | None:
@@ -147,10 +151,11 @@ def _read_state(look: Look) -> DatabaseState:
     conn, manifest = look.conn, look.manifest
     names = [schema.name for schema in manifest.schemas]
     there = {row.name: row for row in conn.execute(query("select_schemas"))}
-    own = _own_tables(conn)
+    own = look.records and _own_tables(conn)
     state = DatabaseState(
-        identity=read_identity(conn),
+        identity=read_identity(conn, records=look.records),
         own_schema=own,
+        journal=read_journal(conn) if own else None,
         sessions=_sessions(conn),
         undeclared=tuple(n for n, row in there.items() if n not in names and n != OWN_SCHEMA and not row.born_empty),
     )
@@ -190,6 +195,7 @@ def _relations(conn: Connection[Any], manifest: Manifest, state: DatabaseState) 
                 bytes=row.bytes,
                 indexes=row.indexes,
                 toast=row.toast,
+                sequences=row.sequences,
                 is_partition=row.is_partition,
                 owned=row.owned,
                 populated=row.populated,

@@ -1,4 +1,4 @@
-"""Connect: where the URL comes from, the session's settings, errors in our own words, no password anywhere."""
+"""Connect: the session's settings, errors in our own words, no password anywhere."""
 
 from __future__ import annotations
 
@@ -7,31 +7,33 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from balados_db.errors import (
     AuthenticationFailed,
     BaladosDbError,
     ConnectionLost,
-    InvalidUrl,
     LockTimeout,
     NoDatabase,
     NotAllowed,
-    NoUrl,
+    NotInPool,
     ReadOnlyServer,
     RefusedByDatabase,
     StepFailed,
-    TargetsDisagree,
     TooLarge,
     Unreachable,
+    UnreadableText,
 )
-from balados_db.model import Identity, Manifest
+from balados_db.model import Identity
+from balados_db.planning.culprits import of_denied, of_guard
+from balados_db.planning.cures import advice
+from balados_db.postgres.source import Source
 
 if TYPE_CHECKING:
     import psycopg
     from psycopg import Connection, sql
+
+    from balados_db.postgres.guest import Guest
 
 MAINTENANCE = "postgres"
 
@@ -53,130 +55,6 @@ SETTINGS: Mapping[str, str] = {
 _NOT_LOCAL = ("default_transaction_isolation",)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """A connection string and where it came from. The string may hold a password: it is never shown."""
-
-    name: str
-    conninfo: str
-
-    def __repr__(self) -> str:
-        return f"Source({self.name})"
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        """The string's parts, by libpq's keywords."""
-        from psycopg import ProgrammingError
-        from psycopg.conninfo import conninfo_to_dict
-
-        try:
-            return dict(conninfo_to_dict(self.conninfo))
-        except (ProgrammingError, UnicodeError) as exc:
-            # libpq quotes the string in its message, password included: none of it is passed on.
-            raise InvalidUrl(source=self.name, problem="libpq cannot parse it") from (None if exc else exc)
-
-    @property
-    def database(self) -> str:
-        """The database's name, as libpq would choose it."""
-        parts = self.parts
-        user = parts.get("user") or os.environ.get("PGUSER") or ""
-        return str(parts.get("dbname") or os.environ.get("PGDATABASE") or user)
-
-    @property
-    def target(self) -> str:
-        """Host, port and database for messages: no user, no password."""
-        parts = self.parts
-        host = parts.get("host") or parts.get("hostaddr") or os.environ.get("PGHOST") or "the local socket"
-        port = parts.get("port") or os.environ.get("PGPORT") or "5432"
-        return f"{host}:{port}/{self.database}"
-
-
-# ── which URL ────────────────────────────────────────────────────────────────────────────────────────────
-
-_LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE", "PGSERVICEFILE")
-_DRIVERS = re.compile(r"^(?:postgres|postgresql)(?:\+(?:psycopg|psycopg2|psycopg_async|asyncpg))?://")
-
-
-def find_source(explicit: str | None, manifest: Manifest | None) -> Source:
-    """Return the source that counts: --url, BALADOS_DB_URL, the manifest, DATABASE_URL, libpq's own.
-
-    Raises NoUrl or InvalidUrl.
-    """
-    sources = _sources(explicit, manifest)
-    if not sources:
-        raise NoUrl()
-    return sources[0]
-
-
-def refuse_disagreement(explicit: str | None, manifest: Manifest | None) -> None:
-    """Refuse, for a destructive command, when the implicit sources name different databases.
-
-    Raises TargetsDisagree. An explicit --url decides by itself.
-    """
-    if explicit:
-        return
-    sources = _sources(None, manifest)
-    stated = [(s.name, _stated(s)) for s in sources]
-    for name, target in stated[1:]:
-        first, chosen = stated[0]
-        differing = [k for k in target if k in chosen and target[k] != chosen[k]]
-        if differing:
-            said = ", ".join(f"{k} is {chosen[k]} by {first}, {target[k]} by {name}" for k in differing)
-            raise TargetsDisagree(targets=said)
-
-
-def _stated(source: Source) -> dict[str, str]:
-    """Host, port and database as far as a source says them; whoever names a host means a port of it."""
-    parts = source.parts
-    if parts.get("host") and not parts.get("port"):
-        parts["port"] = os.environ.get("PGPORT", "5432")
-    return {key: str(parts[key]) for key in ("host", "port", "dbname") if parts.get(key)}
-
-
-def _sources(explicit: str | None, manifest: Manifest | None) -> list[Source]:
-    candidates = [
-        ("--url", explicit),
-        ("BALADOS_DB_URL", os.environ.get("BALADOS_DB_URL")),
-        ("the manifest", manifest.url if manifest else None),
-        ("DATABASE_URL", os.environ.get("DATABASE_URL")),
-    ]
-    found = [Source(name=name, conninfo=_understood(name, url)) for name, url in candidates if url]
-    if any(os.environ.get(name) for name in _LIBPQ):
-        found.append(Source(name="libpq's environment", conninfo=_from_environment()))
-    return found
-
-
-def _understood(name: str, url: str) -> str:
-    """Turn a URL with a driver's name into one that libpq knows; key=value strings stay."""
-    if re.match(r"\s*\w+\s*=", url):
-        return url
-    if "://" not in url:
-        raise InvalidUrl(source=name, problem="it is neither a URL nor key=value pairs")
-    if not _DRIVERS.match(url):
-        raise InvalidUrl(source=name, problem="it does not begin with postgresql://")
-    # libpq would read the rest of such a password as host and database, and we would print it as those.
-    place = re.split(r"[?#]", url.partition("://")[2])[0]
-    if "@" in place.partition("/")[2] or place.count("@") > 1:
-        raise InvalidUrl(source=name, problem="a reserved character in user or password is not percent-encoded")
-    return _DRIVERS.sub("postgresql://", url)
-
-
-def _from_environment() -> str:
-    """Spell out what libpq would take, so that it can be compared; the password stays where it is."""
-    from psycopg.conninfo import make_conninfo
-
-    keys = {"PGHOST": "host", "PGPORT": "port", "PGDATABASE": "dbname", "PGSERVICE": "service"}
-    return make_conninfo("", **{key: os.environ[name] for name, key in keys.items() if os.environ.get(name)})
-
-
-def password_of(source: Source) -> str | None:
-    """The password that a source spells out, for redaction alone."""
-    try:
-        return source.parts.get("password") or urlsplit(source.conninfo).password
-    except (InvalidUrl, ValueError):
-        return None
-
-
 # ── connecting ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -185,14 +63,20 @@ def connect(
 ) -> Connection[Any]:
     """Open an autocommit session with our own settings; `wait` seconds for the server to accept connections.
 
-    `lock_timeout`, in seconds, bounds the wait for each single lock, whatever a migration sets and resets.
+    `lock_timeout`, in seconds, bounds the wait for each single lock, whatever a migration sets and resets, and the wait
+    for a pooler's connection to the server.
 
-    Raises Unreachable, AuthenticationFailed or NoDatabase.
+    Raises Unreachable, AuthenticationFailed, NoDatabase, and what a pooler in between makes impossible.
     """
+    from balados_db.postgres.guest import greet
+
     deadline = time.monotonic() + wait
     while True:
         try:
-            return _connect(source, command, database, lock_timeout)
+            conn = _connect(source, command, database, lock_timeout)
+            with translated("connect"):
+                greet(conn, lock_timeout)
+            return conn
         except (AuthenticationFailed, NoDatabase):
             raise
         except Unreachable:
@@ -201,34 +85,47 @@ def connect(
             time.sleep(0.2)
 
 
-def _connect(source: Source, command: str, database: str | None, lock_timeout: float) -> Connection[Any]:
+def _connect(source: Source, command: str, database: str | None, lock_timeout: float) -> Guest:
     import psycopg
-    from psycopg.rows import namedtuple_row
 
     parts = source.parts
     if database is not None:
         parts["dbname"] = database
-    settings = {**SETTINGS, "lock_timeout": f"{max(1, int(lock_timeout * 1000))}ms"}
+    patience = f"{max(1, int(lock_timeout * 1000))}ms"
+    settings = {**SETTINGS, "lock_timeout": patience}
     ours = " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items())
-    parts["options"] = f"{parts.get('options') or os.environ.get('PGOPTIONS', '')} {ours}".strip()
+    theirs = parts.get("options") or os.environ.get("PGOPTIONS", "")
+    parts["options"] = f"{theirs} {ours}".strip()
     parts.update(application_name=f"balados-db/{command}", client_encoding="utf8")
     parts.setdefault("connect_timeout", os.environ.get("PGCONNECT_TIMEOUT", "10"))
     try:
-        return _opened(parts, namedtuple_row)
+        return _opened(parts, patience)
     except psycopg.OperationalError as exc:
         if "startup parameter" not in str(exc):
             raise _unreachable(exc, source, parts) from None
-    parts.pop("options")  # a pooler takes none: every transaction sets them for itself
+    parts["options"] = theirs  # a pooler takes none of ours: every transaction sets them for itself
     try:
-        return _opened(parts, namedtuple_row)
+        return _opened(parts, patience)
     except psycopg.OperationalError as exc:
         raise _unreachable(exc, source, parts) from None
 
 
-def _opened(parts: dict[str, Any], row_factory: Any) -> Connection[Any]:
-    import psycopg
+def _opened(parts: dict[str, Any], lock_timeout: str) -> Guest:
+    from psycopg.rows import namedtuple_row
 
-    return psycopg.connect(**parts, autocommit=True, prepare_threshold=None, row_factory=row_factory)
+    from balados_db.postgres.guest import Guest
+
+    conn = Guest.connect(**parts, autocommit=True, prepare_threshold=None, row_factory=namedtuple_row)
+    conn.settings = {"lock_timeout": lock_timeout, "application_name": parts["application_name"]}
+    return conn
+
+
+def pooled(conn: Connection[Any]) -> bool:
+    """Whether a pooler is in between: then the process of the handshake is not the one that answers."""
+    from balados_db.postgres.queries import query
+
+    row = conn.execute(query("backend_pid")).fetchone()
+    return row is not None and bool(row[0] != conn.info.backend_pid)
 
 
 def _unreachable(exc: psycopg.Error, source: Source, parts: dict[str, Any]) -> Unreachable:
@@ -236,6 +133,8 @@ def _unreachable(exc: psycopg.Error, source: Source, parts: dict[str, Any]) -> U
     target = source.target.rpartition("/")[0]
     if re.search(r'database ".*" does not exist', text):
         return NoDatabase(database=str(parts.get("dbname") or source.database), target=target)
+    if "no such database" in text:
+        return NotInPool(database=str(parts.get("dbname") or source.database), target=target)
     if re.search(r"password|authentication|role \".*\" does not exist|no pg_hba", text):
         return AuthenticationFailed(target=target, problem=text)
     return Unreachable(target=source.target, problem=text)
@@ -257,8 +156,8 @@ def redacted(text: str, password: str | None) -> str:
 
 
 @contextmanager
-def translated(step: str, identity: Identity | None = None) -> Iterator[None]:
-    """Turn the driver's errors into ours; anything of ours passes.
+def translated(step: str, identity: Identity | None = None, *, fires: bool = False) -> Iterator[None]:
+    """Turn the driver's errors into ours; anything of ours passes. `fires`: whether triggers of others run meanwhile.
 
     Raises NotAllowed, LockTimeout, TooLarge, ReadOnlyServer, ConnectionLost or StepFailed.
     """
@@ -271,17 +170,21 @@ def translated(step: str, identity: Identity | None = None) -> Iterator[None]:
     except Error as exc:
         if exc.sqlstate is None and not isinstance(exc, OperationalError | InterfaceError):
             raise  # the driver's own complaint about us: a bug
-        raise translation(exc, step, identity) from exc
+        raise translation(exc, step, identity, fires=fires) from exc
 
 
-def translation(exc: psycopg.Error, step: str, identity: Identity | None = None) -> BaladosDbError:
+def translation(
+    exc: psycopg.Error, step: str, identity: Identity | None = None, *, fires: bool = False
+) -> BaladosDbError:
     """Say in our words what the server said."""
     from psycopg import InterfaceError, OperationalError
 
     state = exc.sqlstate or ""
     said = exc.diag.message_primary or _last_line(str(exc))
     if state == "42501":
-        return NotAllowed(role=identity.role if identity else "", problem=f"{step}: {said}")
+        role = identity.role if identity else ""
+        denied = of_denied(said, role)
+        return NotAllowed(role=role, problem=f"{step}: {said}", objects=[denied], hint=denied["cure"])
     if state in ("55P03", "57014", "40P01"):
         return LockTimeout(blockers=f"{step}: {said}")
     if state == "53200":
@@ -294,13 +197,25 @@ def translation(exc: psycopg.Error, step: str, identity: Identity | None = None)
         return ConnectionLost(
             target=target, problem=said, outcome="What was not committed was rolled back by the server."
         )
-    if state == "P0001" or (state == "0A000" and "function" in (exc.diag.context or "")):
-        return RefusedByDatabase(step=step, problem=said)
+    if state == "22021":
+        return UnreadableText(problem=said)
+    # 42601 is a mistake in a statement of ours: no trigger makes one.
+    refused = fires and state and state != "42601"
+    if refused or state == "P0001" or (state == "0A000" and "function" in (exc.diag.context or "")):
+        guard = of_guard(exc.diag.context or "", said)
+        # Only where it stops the dropping is emptying another way.
+        instead = ("reset with --empty, which drops nothing",) if step.startswith("drop ") else ()
+        return RefusedByDatabase(step=step, problem=said, objects=[guard], hint=advice([guard], *instead))
     return StepFailed(step=step, problem=said, sqlstate=state)
 
 
-def local_settings() -> sql.Composed:
-    """Our settings for the current transaction: behind a pooler there are no others.
+def _since(conn: Connection[Any]) -> dict[str, str]:
+    """Settings that older servers do not know."""
+    return {"transaction_timeout": "0"} if conn.info.server_version >= 170000 else {}
+
+
+def local_settings(conn: Connection[Any]) -> sql.Composed:
+    """Our settings for the connection's current transaction: behind a pooler there are no others.
 
     Plain SET LOCAL takes no snapshot, so it may come before LOCK TABLE.
     """
@@ -309,9 +224,10 @@ def local_settings() -> sql.Composed:
     def value(name: str, text: str) -> sql.Composable:
         return sql.SQL("pg_catalog, pg_temp") if name == "search_path" else sql.Literal(text)
 
+    settings = {**SETTINGS, "client_encoding": "UTF8", **_since(conn), **getattr(conn, "settings", {})}
     each = [
         sql.SQL("set local {} = {}").format(sql.Identifier(name), value(name, text))
-        for name, text in SETTINGS.items()
+        for name, text in settings.items()
         if name not in _NOT_LOCAL
     ]
     return sql.SQL("; ").join(each)

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from balados_db.errors import DropRefused
 from balados_db.model import TableName
+from balados_db.planning.culprits import of_undropped
 from balados_db.postgres.queries import query
 
 if TYPE_CHECKING:
@@ -36,6 +37,26 @@ def drop_contents(conn: Connection[Any], schemas: Sequence[str], keep: Sequence[
     return rounds
 
 
+def drop_relations(conn: Connection[Any], relations: Sequence[TableName], schemas: Sequence[str]) -> int:
+    """Drop these relations, with RESTRICT; what others still need is left. Returns how many are gone.
+
+    A foreign key that points at one of them is taken off, where it belongs to `schemas`: they are dropped as well.
+    """
+    here = {"schemas": [r.schema for r in relations], "names": [r.name for r in relations], "inside": list(schemas)}
+    untied = False
+    while left := conn.execute(query("select_relation_drops"), here).fetchall():
+        if _drop_round(conn, left):
+            continue
+        if untied or not [k for k in conn.execute(query("select_foreign_keys_into"), here).fetchall() if _cut(conn, k)]:
+            break
+        untied = True
+    return len(relations) - len(left)
+
+
+def _cut(conn: Connection[Any], knot: Any) -> bool:
+    return _try(conn, sql.SQL(knot.statement))
+
+
 def _oids(conn: Connection[Any], tables: Sequence[TableName]) -> list[int]:
     wanted = {"schemas": [t.schema for t in tables], "names": [t.name for t in tables]}
     return [row.oid for row in conn.execute(query("select_tables_named"), wanted)]
@@ -58,7 +79,7 @@ def _all_tables(tables: list[Any]) -> sql.Composed:
 def _untie(conn: Connection[Any], here: dict[str, Any]) -> bool:
     """Take constraints, defaults, triggers, policies and rules off; True when that changed anything."""
     knots = conn.execute(query("select_knots"), here).fetchall()
-    untied = [_try(conn, sql.SQL(knot.statement)) for knot in knots]
+    untied = [_cut(conn, knot) for knot in knots]
     return any(untied)
 
 
@@ -79,7 +100,8 @@ def _stuck(conn: Connection[Any], contents: list[Any]) -> DropRefused:
             conn.execute(contents[0].statement)
     except psycopg.Error as exc:
         detail = exc.diag.message_detail or exc.diag.message_primary or str(exc)
-        return DropRefused(object=f"{contents[0].type} {contents[0].identity}", problem=detail)
+        stuck = of_undropped(contents[0].type, contents[0].identity, detail)
+        return DropRefused(object=f"{contents[0].type} {contents[0].identity}", problem=detail, objects=[stuck])
     return DropRefused(object="what the schema contains", problem="it changed meanwhile")
 
 

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 
 def read_store(conn: Connection[Any], manifest: Manifest, ours: Sequence[int], state: DatabaseState) -> DatabaseState:
     """Add to a state what concerns the event store and the checkpoint tables, wherever they lie."""
-    existing = existing_tables(conn, [c.table for c in manifest.checkpoints])
+    declared = [c.table for c in manifest.checkpoints]
+    existing = existing_tables(conn, declared)
     state = replace(
         state,
-        checkpoint_tables=tuple(t for t in existing),
+        checkpoint_tables=existing,
+        no_tables=tuple(t for t in _relations(conn, declared) if t not in existing),
         checkpoints=tuple(
             row for c in manifest.checkpoints if c.table in existing for row in read_checkpoints(conn, c)
         ),
@@ -75,6 +77,12 @@ def existing_tables(conn: Connection[Any], tables: Sequence[TableName]) -> tuple
     wanted = {"schemas": [t.schema for t in tables], "names": [t.name for t in tables]}
     found = {TableName(r.schema, r.name) for r in conn.execute(query("select_tables_named"), wanted)}
     return tuple(t for t in tables if t in found)
+
+
+def _relations(conn: Connection[Any], names: Sequence[TableName]) -> tuple[TableName, ...]:
+    """Whatever has one of these names, of any kind."""
+    wanted = {"schemas": [t.schema for t in names], "names": [t.name for t in names]}
+    return tuple(TableName(r.schema, r.name) for r in conn.execute(query("select_relations_named"), wanted))
 
 
 def read_checkpoints(conn: Connection[Any], checkpoint: CheckpointTable) -> tuple[CheckpointState, ...]:

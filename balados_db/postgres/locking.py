@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,14 @@ import psycopg
 from psycopg import sql
 
 from balados_db.errors import LockHeld, LockTimeout, ProjectorsLive, StalePlan
-from balados_db.model import TableName
+from balados_db.model import LiveProjector, TableName
+from balados_db.planning.culprits import of_blocker, of_live
+from balados_db.planning.cures import advice
 from balados_db.planning.plan import Fence, Locks
 from balados_db.planning.steps import listed
-from balados_db.postgres.connection import local_settings
+from balados_db.postgres.connection import local_settings, pooled
 from balados_db.postgres.eventstore import class_of
+from balados_db.postgres.guest import TRY, remember_session, send
 from balados_db.postgres.queries import named, query
 
 if TYPE_CHECKING:
@@ -48,24 +51,66 @@ def fence(
 ) -> Iterator[Connection[Any]]:
     """Keep other runs and the scope's projectors out while the block runs, and `grace` longer when it succeeds.
 
-    Raises LockHeld or ProjectorsLive. The locks live in one open transaction of a connection of their own: nothing
-    that the worker does, not even its end, lets go of them. An interruption during the grace undoes nothing: the work
-    is committed by then, so it ends the grace, and `cut_short` is called.
+    Raises LockHeld, ProjectorsLive or PoolExhausted. The locks live in one open transaction of a connection of their
+    own: nothing that the worker does, not even its end, lets go of them. An interruption during the grace undoes
+    nothing: the work is committed by then, so it ends the grace, and `cut_short` is called.
     """
-    with open_() as conn:
+    with open_() as conn, _second(open_, conn) as second:
         conn.execute(query("begin_fence"))
-        conn.execute(local_settings())
+        conn.execute(local_settings(conn))
         _take_mutex(conn, patience.locks)
+        if second is not None:
+            send(second, query("backend_pid"), TRY)
+            second.close()
         if wanted.class_table is not None:
+            _refuse_shared_session(conn, wanted)
             _take_projectors(conn, wanted, patience.projectors)
         yield conn
-        if wanted.class_table is not None and wanted.others_connected:
-            # A subscriber reads its row before it tries the lock: hold ours past the commit.
-            try:
+        try:
+            # A subscriber reads its row before it tries the lock: hold ours past the commit. Who is connected is asked
+            # only now: one that came after the plan was made may have read its row as well.
+            if wanted.class_table is not None and (second or _others(conn)):
                 time.sleep(patience.grace)
-            except KeyboardInterrupt:
-                cut_short()
-        conn.rollback()
+        except (KeyboardInterrupt, psycopg.OperationalError):
+            cut_short()
+        with suppress(psycopg.OperationalError):  # committed is committed, whatever becomes of the fence
+            conn.rollback()
+
+
+def _others(conn: Connection[Any]) -> bool:
+    """Whether anybody else is connected by now. Who waits at a pooler is not seen by the server."""
+    conn.execute(query("forget_statistics"))
+    return conn.execute(query("select_sessions"), {"me": "balados-db"}).fetchone() is not None
+
+
+@contextmanager
+def _second(open_: Callable[[], Connection[Any]], conn: Connection[Any]) -> Iterator[Connection[Any] | None]:
+    """Behind a pooler, a connection to ask whether the worker will get one beside the fence's: a pool may have one."""
+    if not pooled(conn):
+        yield None
+        return
+    with open_() as second:
+        yield second
+
+
+def _refuse_shared_session(conn: Connection[Any], wanted: Fence) -> None:
+    """Refuse where a projector behind the pooler left its lock in the very session that we were given.
+
+    That session would be let through by its own lock, and the projector would not be seen.
+    """
+    assert wanted.class_table is not None
+    rows = conn.execute(query("select_shared").format(table=class_of(wanted.class_table)))
+    held = [row for row in rows if wanted.every_id or row.id in wanted.ids]
+    if held:
+        live = [LiveProjector(name=f"subscription {row.id}", subscription_id=row.id, pid=row.pid) for row in held]
+        names = "; ".join(f"{p.name} (through the pooler, in the session of process {p.pid})" for p in live)
+        raise ProjectorsLive(names=names, objects=[of_live(p) for p in live], hint=_SHARED)
+
+
+_SHARED = (
+    "stop them; a lock that stays belongs to the pooler's connection: end that (RECONNECT at its console), "
+    "and give projectors a URL that goes straight to the server"
+)
 
 
 def _take_mutex(conn: Connection[Any], seconds: float) -> None:
@@ -90,12 +135,15 @@ def _take_projectors(conn: Connection[Any], wanted: Fence, seconds: float) -> No
         if not ids:
             return
     rows = conn.execute(query("select_live").format(table=table), {"ours": [pid_of(conn)]}).fetchall()
-    names = [
-        f"subscription {r.id} (process {r.pid}, user {r.user}, {r.application or 'unnamed'})"
+    live = [
+        LiveProjector(
+            name=f"subscription {r.id}", subscription_id=r.id, pid=r.pid, user=r.user, application=r.application or ""
+        )
         for r in rows
         if r.id in ids
     ]
-    raise ProjectorsLive(names="; ".join(names) or f"subscriptions {ids}", objects=names)
+    names = "; ".join(f"{p.name} (process {p.pid}, user {p.user}, {p.application or 'unnamed'})" for p in live)
+    raise ProjectorsLive(names=names or f"subscriptions {ids}", objects=[of_live(p) for p in live])
 
 
 def pid_of(conn: Connection[Any]) -> int:
@@ -111,12 +159,9 @@ def fence_stands(worker: Connection[Any], guard: Connection[Any]) -> bool:
     return bool(row and row[0])
 
 
-def strays(conn: Connection[Any], table: TableName, id_: str, ours: tuple[int, ...]) -> tuple[str, ...]:
+def strays(conn: Connection[Any], table: TableName, id_: str) -> tuple[str, ...]:
     """Subscribers that live on a row which was forgotten: they read it before the reset and must be restarted."""
-    rows = conn.execute(
-        query("strays").format(table=class_of(table), relation=named(*table), id=named(id_)),
-        {"ours": list(ours)},
-    )
+    rows = conn.execute(query("strays").format(table=class_of(table), relation=named(*table), id=named(id_)))
     return tuple(f"subscription {r.id} (process {r.pid}, {r.application or 'unnamed'})" for r in rows)
 
 
@@ -131,7 +176,8 @@ def begin_locked(conn: Connection[Any], locks: Locks, seconds: float) -> None:
     """
     tables = (*locks.checkpoints, *locks.exclusive)
     for _ in _pauses(seconds):
-        conn.execute(query("begin_working"))
+        send(conn, query("begin_working"), max(TRY, seconds))
+        remember_session(conn)
         try:
             _lock(conn, locks)
         except _PASSING:
@@ -141,7 +187,8 @@ def begin_locked(conn: Connection[Any], locks: Locks, seconds: float) -> None:
             raise StalePlan(changes=f"{exc.diag.message_primary}") from exc
         else:
             return
-    raise LockTimeout(blockers=f"{_blockers(conn, tables)}; waited {seconds:g} s")
+    objects = _blockers(conn, tables)
+    raise LockTimeout(blockers=f"{_said(objects)}; waited {seconds:g} s", objects=objects, hint=_patience(objects))
 
 
 _PASSING = (
@@ -154,7 +201,7 @@ _PASSING = (
 
 def _lock(conn: Connection[Any], locks: Locks) -> None:
     """Checkpoints first, as projectors take them first; then the tables in the order of their age."""
-    conn.execute(local_settings())
+    conn.execute(local_settings(conn))
     conn.execute(query("bounded_try").format(milliseconds=sql.Literal(f"{TRY_MS}ms")))
     for tables, mode in ((locks.checkpoints, "share row exclusive"), (locks.exclusive, "access exclusive")):
         if tables:
@@ -163,17 +210,23 @@ def _lock(conn: Connection[Any], locks: Locks) -> None:
     conn.execute(query("unbounded"))
 
 
-def _blockers(conn: Connection[Any], tables: tuple[TableName, ...]) -> str:
+def _blockers(conn: Connection[Any], tables: tuple[TableName, ...]) -> list[dict[str, Any]]:
     rows = conn.execute(
         query("select_blockers"), {"schemas": [t.schema for t in tables], "names": [t.name for t in tables]}
-    ).fetchall()
-    who = [
-        f"prepared transaction {r.gid or '?'} on {r.table}"
-        if r.pid is None
-        else f"process {r.pid} ({r.user}, {r.application or 'unnamed'}, {r.state}) on {r.table}"
-        for r in rows
-    ]
-    return listed(tuple(who)) or "they are free again now"
+    )
+    return [of_blocker(r.table, r.schema, r.pid, r.user, r.application, r.state, r.gid) for r in rows]
+
+
+def _said(objects: list[dict[str, Any]]) -> str:
+    return listed(tuple(f"{o['type']} {o['identity']} {o['reason']}" for o in objects)) or "they are free again now"
+
+
+def _patience(objects: list[dict[str, Any]]) -> str:
+    """A process may end by itself; a prepared transaction waits for somebody to decide about it."""
+    longer = "allow more time with --lock-timeout"
+    if not objects:
+        return longer
+    return advice(objects, *([longer] if any(o["type"] == "process" for o in objects) else []))
 
 
 def _pauses(seconds: float) -> Iterator[float]:

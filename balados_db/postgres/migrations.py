@@ -12,7 +12,7 @@ from psycopg import sql
 
 from balados_db.errors import BaladosDbError, LockHeld, LockTimeout, MigrationFailed, MigrationHalfDone
 from balados_db.model import Migration
-from balados_db.postgres.connection import local_settings
+from balados_db.postgres.connection import local_settings, translation
 from balados_db.postgres.queries import named, query
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _run_one(
 
 def _between(conn: Connection[Any], schema: str | None = None) -> None:
     """Put back what a file may have changed in the session; then, for a file, its own search_path."""
-    statements: list[sql.Composable] = [query("reset_session"), local_settings()]
+    statements: list[sql.Composable] = [query("reset_session"), local_settings(conn)]
     if schema is not None:
         statements.append(query("set_search_path").format(schema=sql.Identifier(schema)))
     conn.execute(sql.SQL(";\n").join(statements))
@@ -103,6 +103,8 @@ def _quoted(text: str, tag: str) -> sql.SQL:
 
 
 def _failed(exc: psycopg.Error, file: str, source: str) -> BaladosDbError:
+    if exc.sqlstate is None or exc.sqlstate.startswith("57P"):
+        return translation(exc, file)  # the server went away: not the file's fault, and worth another try
     where = file
     at = exc.diag.internal_position or exc.diag.statement_position
     if at and (exc.diag.internal_query or "").rstrip() == source.rstrip():

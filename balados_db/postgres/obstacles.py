@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from balados_db.model import DatabaseState, Outsider, Role, TableName
+from balados_db.model import DatabaseState, Need, Outsider, Role, TableName
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.shape import Shape
+from balados_db.planning.steps import listed
 from balados_db.postgres.catalog import Look, looking
 from balados_db.postgres.queries import query
 
@@ -20,6 +21,11 @@ def read_obstacles(look: Look, state: DatabaseState, shape: Shape) -> Obstacles:
         return _read(look.conn, state, shape)
 
 
+def read_border(look: Look, state: DatabaseState, schemas: tuple[str, ...]) -> Obstacles:
+    """Read everything outside these schemas that depends on what is in them, as if all of them were made anew."""
+    return read_obstacles(look, state, Shape(recreated=schemas))
+
+
 def _read(conn: Connection[Any], state: DatabaseState, shape: Shape) -> Obstacles:
     made_anew = [r for name in shape.recreated for r in state.schema(name).relations]
     recreated = [r.oid for r in made_anew if r.role in (Role.CONTENT, Role.MIGRATION_HISTORY)]
@@ -29,10 +35,13 @@ def _read(conn: Connection[Any], state: DatabaseState, shape: Shape) -> Obstacle
     dependents = _dependents(conn, shape.recreated, [r.oid for r in made_anew if r.stays])
     return Obstacles(
         dependents=tuple(o for o in dependents if not _temporary(o)),
-        temporary=tuple(f"{o.type} {o.identity}" for o in dependents if _temporary(o)),
+        temporary=tuple(o for o in dependents if _temporary(o)),
         inheritance=_inheritance(conn, doomed),
         references=(*_references(conn, emptied, doomed), *_sequences(conn, emptied, doomed)),
         lock_too=_lock_too(conn, recreated, doomed),
+        foreign_keys=_pairs(conn, "select_foreign_keys", doomed),
+        inside=_pairs(conn, "select_based_on", doomed),
+        reading=_pairs(conn, "select_reading", refreshed),
         published=_names(conn, "select_published", emptied=emptied),
         stale=_names(conn, "select_stale", doomed=doomed, refreshed=refreshed),
         triggers=_names(
@@ -45,9 +54,22 @@ def _dependents(conn: Connection[Any], schemas: tuple[str, ...], kept: list[int]
     if not schemas:
         return ()
     rows = conn.execute(query("select_dependents"), {"schemas": list(schemas), "kept": kept})
-    return tuple(
-        Outsider(type=r.type, identity=r.identity, schema=r.schema, reason=f"needs {r.needs or 'something inside'}")
-        for r in rows
+    return tuple(_dependent(row) for row in rows)
+
+
+def _dependent(row: Any) -> Outsider:
+    needs = tuple(map(Need, row.need_types, row.need_identities, row.need_schemas))
+    return Outsider(
+        type=row.type,
+        identity=row.identity,
+        schema=row.schema,
+        reason=f"needs {listed(needs, 3) or 'something inside'}",
+        table=row.table,
+        part=row.part,
+        needs=needs,
+        inside=row.inside,
+        foreign_key=row.foreign_key,
+        pid=row.pid,
     )
 
 
@@ -58,18 +80,36 @@ def _temporary(outsider: Outsider) -> bool:
 
 def _inheritance(conn: Connection[Any], doomed: list[int]) -> tuple[Outsider, ...]:
     rows = conn.execute(query("select_inheritance"), {"doomed": doomed})
-    return tuple(
-        Outsider(type="table", identity=r.child, reason=f"is a child of {r.parent}")
-        if r.parent_inside
-        else Outsider(type="table", identity=r.parent, reason=f"has the child {r.child} in the scope")
-        for r in rows
-    )
+    return tuple(_child(row) if row.parent_inside else _parent(row) for row in rows)
+
+
+def _child(row: Any) -> Outsider:
+    """A table outside whose parent is in the scope."""
+    need = Need("partitioned table" if row.partition else "parent", row.parent)
+    reason = f"is a {'partition' if row.partition else 'child'} of {row.parent}"
+    return Outsider(type="table", identity=row.child, schema=row.schema, reason=reason, needs=(need,))
+
+
+def _parent(row: Any) -> Outsider:
+    """A table outside that has a child in the scope."""
+    need = Need("partition" if row.partition else "child", row.child)
+    reason = f"has the {need.type} {row.child} in the scope"
+    return Outsider(type="table", identity=row.parent, schema=row.schema, reason=reason, needs=(need,))
 
 
 def _references(conn: Connection[Any], emptied: list[int], doomed: list[int]) -> tuple[Outsider, ...]:
     rows = conn.execute(query("select_references"), {"emptied": emptied, "doomed": doomed})
     return tuple(
-        Outsider(type="table", identity=r.from_table, schema=r.schema, reason=f"{r.name} references {r.to_table}")
+        Outsider(
+            type="table",
+            identity=r.from_table,
+            schema=r.schema,
+            reason=f"{r.name} references {r.to_table}",
+            table=r.from_table,
+            part=r.name,
+            needs=(Need("table", r.to_table),),
+            foreign_key=True,
+        )
         for r in rows
     )
 
@@ -77,14 +117,26 @@ def _references(conn: Connection[Any], emptied: list[int], doomed: list[int]) ->
 def _sequences(conn: Connection[Any], emptied: list[int], doomed: list[int]) -> tuple[Outsider, ...]:
     rows = conn.execute(query("select_shared_sequences"), {"emptied": emptied, "doomed": doomed})
     return tuple(
-        Outsider(type="table", identity=r.used_by, schema=r.schema, reason=f"draws its keys from {r.sequence}")
+        Outsider(
+            type=r.type,
+            identity=r.used_by,
+            schema=r.schema,
+            reason=f"draws its keys from {r.sequence}",
+            table=r.used_by if r.type == "table" else None,
+            part=r.column,
+            needs=(Need("identity sequence" if r.identity else "owned sequence", r.sequence),),
+        )
         for r in rows
     )
 
 
-def _lock_too(conn: Connection[Any], recreated: list[int], doomed: list[int]) -> tuple[TableName, ...]:
+def _lock_too(conn: Connection[Any], recreated: list[int], doomed: list[int]) -> tuple[tuple[int, TableName], ...]:
     rows = conn.execute(query("select_lock_too"), {"recreated": recreated, "doomed": doomed})
-    return tuple(TableName(r.schema, r.name) for r in rows)
+    return tuple((r.oid, TableName(r.schema, r.name)) for r in rows)
+
+
+def _pairs(conn: Connection[Any], name: str, touched: list[int]) -> tuple[tuple[int, int], ...]:
+    return tuple((r.first, r.later) for r in conn.execute(query(name), {"touched": touched}))
 
 
 def _names(conn: Connection[Any], name: str, **parameters: list[int]) -> tuple[str, ...]:

@@ -10,12 +10,15 @@ from psycopg.sql import Identifier
 
 from balados_db.errors import PromiseBroken
 from balados_db.model import OWN_SCHEMA, CheckpointTable
+from balados_db.planning.culprits import of_broken
+from balados_db.planning.cures import advice
 from balados_db.planning.steps import listed
 from balados_db.postgres.queries import named, query
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
+MOST_SEQUENCES = 500  # reading one takes a lock
 Key = tuple[str, str]
 Fact = tuple[str, str]  # identity, for messages; digest of the facts
 
@@ -28,6 +31,7 @@ class Boundary:
     emptied: tuple[int, ...] = ()
     kept: tuple[int, ...] = ()  # relations in recreated schemas that stay
     written: tuple[int, ...] = ()  # checkpoint tables: checked by value instead
+    members: bool = True  # whether what `recreated` schemas publish counts: another transaction gives it back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +40,7 @@ class Preserved:
 
     boundary: Boundary
     facts: dict[Key, Fact]
+    sequences: dict[int, tuple[str, int | None]] = field(default_factory=dict)  # by oid: name, last value
     rows: dict[str, Fact] | None = None  # by table, when every kept row is compared
     positions: dict[CheckpointTable, tuple[str, ...]] = field(default_factory=dict)
 
@@ -52,6 +57,7 @@ def capture(
     return Preserved(
         boundary=boundary,
         facts=_facts(conn, boundary),
+        sequences=_sequences(conn, boundary),
         rows=_rows(conn, boundary) if rows else None,
         positions={c: _positions(conn, c, forgotten) for c in checkpoints},
     )
@@ -60,15 +66,35 @@ def capture(
 def _facts(conn: Connection[Any], boundary: Boundary) -> dict[Key, Fact]:
     rows = conn.execute(
         query("select_fingerprint"),
-        {
-            "doomed": list(boundary.recreated),
-            "emptied": list(boundary.emptied),
-            "kept": list(boundary.kept),
-            "written": list(boundary.written),
-            "own": OWN_SCHEMA,
-        },
+        {**_seen(boundary), "written": list(boundary.written), "members": boundary.members},
     )
     return {(r.catalog, r.key): (r.identity, r.facts) for r in rows}
+
+
+def _seen(boundary: Boundary) -> dict[str, Any]:
+    return {
+        "doomed": list(boundary.recreated),
+        "emptied": list(boundary.emptied),
+        "kept": list(boundary.kept),
+        "own": OWN_SCHEMA,
+    }
+
+
+def _sequences(conn: Connection[Any], boundary: Boundary) -> dict[int, tuple[str, int | None]]:
+    """Where the kept sequences are. Others may move them on meanwhile; no rollback moves them back."""
+    rows = conn.execute(query("select_sequences"), {**_seen(boundary), "most": MOST_SEQUENCES})
+    return {r.oid: (r.name, r.value) for r in rows}
+
+
+def _set_back(conn: Connection[Any], before: Preserved) -> list[str]:
+    """The kept sequences that somebody's trigger set back: put where they were, whatever happens to the rest."""
+    now = _sequences(conn, before.boundary)
+    broken = []
+    for oid, (name, value) in before.sequences.items():
+        if value is not None and oid in now and (now[oid][1] or 0) < value:
+            conn.execute(query("put_sequence_back"), {"oid": oid, "value": value})
+            broken.append(f"changed: sequence {name} was set back")
+    return broken
 
 
 def _rows(conn: Connection[Any], boundary: Boundary) -> dict[str, Fact]:
@@ -105,7 +131,8 @@ def compare(conn: Connection[Any], before: Preserved, forgotten: Sequence[str]) 
     """
     conn.execute(query("settle_constraints"))
     after = _facts(conn, before.boundary)
-    broken = [*_lost(before.facts, after), *_written(before.facts, after)]
+    broken = [*_lost(before.facts, after), *_gained(before.facts, after), *_written(before.facts, after)]
+    broken += _set_back(conn, before)
     if before.rows is not None:
         now = _rows(conn, before.boundary)
         broken += [
@@ -115,7 +142,8 @@ def compare(conn: Connection[Any], before: Preserved, forgotten: Sequence[str]) 
         if _positions(conn, checkpoint, forgotten) != rows:
             broken.append(f"changed: positions in {checkpoint.table} that were to stay")
     if broken:
-        raise PromiseBroken(count=len(broken), names=listed(tuple(broken)), objects=broken)
+        objects = [of_broken(said) for said in broken]
+        raise PromiseBroken(count=len(broken), names=listed(tuple(broken)), objects=objects, hint=advice(objects))
 
 
 def _lost(before: dict[Key, Fact], after: dict[Key, Fact]) -> list[str]:
@@ -124,6 +152,17 @@ def _lost(before: dict[Key, Fact], after: dict[Key, Fact]) -> list[str]:
         for key, (identity, fact) in before.items()
         if key not in after or after[key][1] != fact
     ]
+
+
+# What changes how a kept table behaves; others' additions are not in this transaction's snapshot.
+_BEHAVIOUR = frozenset(
+    f"pg_{name}" for name in ("policy", "trigger", "rewrite", "constraint", "attribute", "attrdef", "index", "inherits")
+)
+
+
+def _gained(before: dict[Key, Fact], after: dict[Key, Fact]) -> list[str]:
+    """What a migration of the scope added to kept tables."""
+    return [f"gained: {after[k][0]}" for k in after if k[0] in _BEHAVIOUR and k not in before]
 
 
 def _written(before: dict[Key, Fact], after: dict[Key, Fact]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from balados_db.errors import BaladosDbError
+from balados_db.exits import ExitStatus
 from balados_db.planning.plan import Plan
 from balados_db.report import Report
 
@@ -22,7 +23,7 @@ def success(report: Report, command: str) -> str:
         {
             "schema": SCHEMA,
             "command": command,
-            "ok": not report.findings,
+            "ok": report.exit_status is ExitStatus.OK,
             "exit_status": int(report.exit_status),
             "changed": report.changed,
             "dry_run": report.dry_run,
@@ -32,7 +33,7 @@ def success(report: Report, command: str) -> str:
                 **{k: v for k, v in report.result.items() if k != "target"},
                 **({"text": report.text} if report.text is not None else {}),
                 "steps": [asdict(step) for step in report.done],
-                "findings": list(report.findings),
+                "findings": [asdict(finding) for finding in report.findings],
             },
             "warnings": list(report.warnings),
             "errors": [],
@@ -49,7 +50,7 @@ def failure(error: BaladosDbError, command: str) -> str:
             "command": command,
             "ok": False,
             "exit_status": int(error.exit_status),
-            "changed": bool(error.done),
+            "changed": error.changed,
             "dry_run": False,
             "target": None,
             "plan": None,
@@ -64,7 +65,7 @@ def failure(error: BaladosDbError, command: str) -> str:
                     "details": error.facts,
                 }
             ],
-            "next_actions": [],
+            "next_actions": [list(words) for words in error.next_actions],
         }
     )
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from balados_db.finding import Severity
 from balados_db.planning.plan import Danger, Destroyed, Kept, Plan
 from balados_db.planning.steps import ForgetCheckpoints, listed
 
@@ -91,8 +92,11 @@ def _target(plan: Plan, out: Console, source: str | None) -> None:
 
 
 # What every destructive plan does, said once in the line about what is kept.
-_CEREMONY = ("CreateRecords", "CapturePreserved", "ProvePreserved", "WriteReceipt", "RecordStructure")
-_SAID_BY_SCHEMA = ("EmptyTables", "DropContents")
+_CEREMONY = (
+    *("CreateRecords", "CapturePreserved", "ProvePreserved", "WriteReceipt", "RecordStructure"),
+    *("OpenJournal", "NoteProgress", "CloseJournal", "RewindCheckpoints", "ProveRewound"),
+)
+_SAID_BY_SCHEMA = ("EmptyTables", "RestartSequences", "DropContents", "DropRelations")
 _VERBS = {"empty": "empty", "recreate": "drop and recreate", "rollback": "roll back"}
 
 
@@ -194,7 +198,7 @@ def size_of(size: int) -> str:
 def render_report(report: Report, out: Console, err: Console) -> None:
     """Print a command's answer on `out`, what is beside it on `err`."""
     if report.text is not None:
-        out.file.write(report.text if report.text.endswith("\n") else report.text + "\n")
+        render_answer(report, out)
         _beside(report, err)
         return
     if report.dry_run and report.plan is not None:
@@ -205,8 +209,7 @@ def render_report(report: Report, out: Console, err: Console) -> None:
         out.print("Nothing to do.")
     for line in _done(report):
         out.print(f"  ✓ {escape(line)}")
-    for table in _result_tables(report):
-        out.print(table)
+    _facts(report, out)
     _beside(report, err)
     if report.done and report.plan is not None:
         out.print(_said(report.plan))
@@ -218,23 +221,39 @@ def render_answer(report: Report, out: Console) -> None:
         out.file.write(report.text if report.text.endswith("\n") else report.text + "\n")
     elif report.dry_run and report.plan is not None:
         render_plan(report.plan, out)
-    else:
+    _facts(report, out)
+
+
+def _facts(report: Report, out: Console) -> None:
+    """Tables where there is neither document nor plan; and the findings of a command that was asked for them."""
+    if report.text is None and not report.dry_run:
         for table in _result_tables(report):
             out.print(table)
+    if report.findings_answer:
+        _findings(report, out)
 
 
 def _beside(report: Report, err: Console) -> None:
     for text in report.warnings:
         err.print(f"[yellow]note:[/] {escape(text)}")
-    for text in report.findings:
-        err.print(f"[yellow]finding:[/] {escape(text)}")
+    if not report.findings_answer:
+        _findings(report, err)
+
+
+def _findings(report: Report, out: Console) -> None:
+    for finding in report.findings:
+        mark = "note" if finding.severity is Severity.NOTE else "finding"
+        style = "red" if finding.severity is Severity.ERROR else "yellow"
+        out.print(f"[{style}]{mark}:[/] {escape(finding.message)}")
+        if finding.cure:
+            out.print(f"  → {escape(finding.cure)}")
 
 
 def _done(report: Report) -> list[str]:
     """What was done: step by step, but a destructive run in the few lines that matter."""
     if report.plan is None or not report.plan.destructive or not report.plan.scope:
         return [step.summary for step in report.done]
-    plain = ("CreateRecords", *_CEREMONY, "EmptyTables", "ForgetCheckpoints")
+    plain = (*_CEREMONY, "EmptyTables", "RestartSequences", "DropRelations", "ForgetCheckpoints")
     hidden = {step.id for step in report.plan.steps if type(step).__name__ in plain}
     lines = [step.summary for step in report.done if step.id not in hidden]
     tables = len(report.plan.destroys)

@@ -10,7 +10,8 @@ import pytest
 from balados_db.cli.environment import _planner
 from balados_db.errors import StalePlan
 from balados_db.manifest import load_manifest
-from balados_db.postgres.connection import Source, connect
+from balados_db.postgres.connection import connect
+from balados_db.postgres.source import Source
 from tests.conftest import EXAMPLE, Database, Result
 
 RunCli = Callable[..., Result]

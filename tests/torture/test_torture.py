@@ -1,35 +1,27 @@
-"""Databases built to break a reset: each ends in success or in a clean refusal that names the object.
-
-A case is `cases/Tnn_name.sql` on top of `cases/base.sql`; its header says what is reset, what is expected and what is
-needed. `.check.sql` holds its own assertions, `base.check.sql` those that every case must satisfy.
-"""
+"""Databases built to break a reset: each ends in success or in a clean refusal that names the object."""
 
 from __future__ import annotations
 
 import contextlib
-import re
+import random
+import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-import sqlparse
 from psycopg import sql
 
 from tests.conftest import COMMAND, Database, Result, clean_environment, drop_databases
+from tests.torture.beside import Behind, Probe, reader_beside
+from tests.torture.case import BY_CHOICE, CASES, FOLDER, HERE, WAYS, Case
 
-HERE = Path(__file__).parent
-CASES = sorted(f for f in (HERE / "cases").glob("T[0-9][0-9]_*.sql") if f.name.count(".") == 1)
-DOOMED = {
-    "projections": ["users", "public"],
-    "system": ["system"],
-    "events": ["events"],
-    "all": ["users", "public", "system", "events"],
-}
+Report = Callable[..., None]
+KILLS = 3
 PHRASES = {
     "projections": "DELETE",
     "system": "DELETE",
@@ -60,17 +52,6 @@ replay = "never"
 """
 
 
-def header(case: Path) -> dict[str, str]:
-    """The `-- key: value` lines at the top of a case."""
-    found = {}
-    for line in case.read_text().splitlines():
-        match = re.match(r"-- ([a-z-]+): ?(.*)$", line)
-        if not match:
-            break
-        found[match[1]] = match[2].strip()
-    return found
-
-
 @pytest.fixture(scope="session")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("torture")
@@ -91,29 +72,44 @@ def roles(server: str) -> None:
 
 
 @pytest.fixture
-def make(server: str, roles: None) -> Iterator[Callable[[dict[str, str]], Database]]:
-    """Make a case's database by its header; drop it in the end."""
-    made: list[str] = []
+def make(server: str, roles: None) -> Iterator[Callable[[Case], Database]]:
+    """Make a case's empty database; drop it in the end, with what would hold on to it."""
+    made: list[tuple[Case, Database]] = []
 
-    def create(head: dict[str, str]) -> Database:
+    def create(case: Case) -> Database:
         name = f"torture_{time.monotonic_ns()}"
         with psycopg.connect(server, autocommit=True) as conn:
             conn.execute(
                 sql.SQL("create database {} template template0 strategy file_copy {}").format(
-                    sql.Identifier(name), sql.SQL(_options(head))
+                    sql.Identifier(name), sql.SQL(_options(case))
                 )
             )
-        made.append(name)
         parts = psycopg.conninfo.conninfo_to_dict(server)
-        return Database(name, psycopg.conninfo.make_conninfo("", **{**parts, "dbname": name}))
+        made.append((case, Database(name, psycopg.conninfo.make_conninfo("", **{**parts, "dbname": name}))))
+        return made[-1][1]
 
     yield create
-    drop_databases(server, made)
+    for case, database in made:
+        with contextlib.suppress(psycopg.errors.UndefinedObject):
+            database.execute(case.cleanup)
+    drop_databases(server, [database.name for _, database in made])
 
 
-def _options(head: dict[str, str]) -> str:
+def _options(case: Case) -> str:
     """A case that names a locale means libc's."""
-    return f"{head['createdb']} locale_provider libc" if "createdb" in head else ""
+    return f"{case.header['createdb']} locale_provider libc" if "createdb" in case.header else ""
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Fingerprints of a database: of what a reset must keep, and of everything."""
+
+    kept: dict[tuple[str, str], tuple[str, str]]
+    everything: dict[tuple[str, str], tuple[str, str]]
+
+    @staticmethod
+    def of(database: Database, case: Case) -> Readings:
+        return Readings(fingerprint(database, case.doomed), fingerprint(database, []))
 
 
 def fingerprint(database: Database, doomed: list[str]) -> dict[tuple[str, str], tuple[str, str]]:
@@ -127,55 +123,176 @@ def fingerprint(database: Database, doomed: list[str]) -> dict[tuple[str, str], 
     return {(str(r[0]), str(r[1])): (str(r[2]), str(r[3])) for r in rows if r[0] != "own_writes"}
 
 
-class Behind(threading.Thread):
-    """Runs a case's `session` beside the reset: a live projector, an idle reader."""
-
-    def __init__(self, database: Database, file: Path) -> None:
-        super().__init__(daemon=True)
-        self.database, self.file = database, file
-
-    def run(self) -> None:
-        # One statement at a time: a procedure that commits cannot share a message with others.
-        with contextlib.suppress(psycopg.errors.AdminShutdown), self.database.connect() as conn:
-            for statement in sqlparse.split(self.file.read_text()):
-                conn.execute(statement)
-
-    def end(self, *, wait: bool) -> None:
-        """A projector goes on to its end; an idle reader has done its part."""
-        if not wait:
-            self.database.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
-                " and application_name like 'torture%' and pid <> pg_backend_pid()"
-            )
-        self.join(60)
+# ── one case ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Probe(threading.Thread):
-    """Asks a question all the while, and remembers the longest answer in milliseconds."""
-
-    def __init__(self, database: Database, question: str) -> None:
-        super().__init__(daemon=True)
-        self.database, self.question, self.longest, self.over = database, question, 0.0, False
-
-    def run(self) -> None:
-        with self.database.connect() as conn:
-            while not self.over:
-                begun = time.monotonic()
-                conn.execute(self.question)
-                self.longest = max(self.longest, (time.monotonic() - begun) * 1000)
-                time.sleep(0.05)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
+def test_a_torture_database_is_reset_or_refused(
+    case: Case, way: str, make: Callable[[Case], Database], manifest: Path, outcome: Report
+) -> None:
+    """Whatever the database: nothing that was promised is lost, and a refusal changes nothing at all."""
+    database = make(case)
+    if possible(database, case, outcome):
+        prepare(database, case)
+        run(case, way, database, manifest, outcome)
 
 
-def reset(database: Database, manifest: Path, target: str, *options: str) -> subprocess.Popen[str]:
-    words = ["--manifest", str(manifest), "--url", database.url, "--lock-timeout", "4", "reset", f"--{target}"]
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every case is killed by `make torture`; `make test` has time for one."""
+    if "killed" in metafunc.fixturenames:
+        alone = [case for case in CASES if "session" not in case.header]
+        one = next(case for case in alone if case.expect == "success" and not case.extensions)
+        chosen = alone if metafunc.config.getoption("thorough") else [one]
+        metafunc.parametrize("killed", chosen, ids=lambda case: case.name)
+
+
+def test_a_torture_database_survives_kills(
+    killed: Case, make: Callable[[Case], Database], manifest: Path, outcome: Report
+) -> None:
+    """kill -9 at random moments, then to the end: the same promises hold as if nothing had happened."""
+    case, database = killed, make(killed)
+    if possible(database, case, outcome):
+        prepare(database, case)
+        before = Readings.of(database, case)
+        kill(case, database, manifest, outcome)
+        run(case, BY_CHOICE, database, manifest, lambda *_, **__: None, before)
+
+
+def possible(database: Database, case: Case, outcome: Report) -> bool:
+    """Whether the server ships the extensions of the case; said if not, never skipped."""
+    rows = database.execute("select name from pg_available_extensions where name = any (%s)", case.extensions)
+    lacking = sorted(set(case.extensions) - {name for (name,) in rows})
+    if lacking:
+        outcome("missing", name=case.name, extensions=lacking)
+    return not lacking
+
+
+def prepare(database: Database, case: Case) -> None:
+    """Make the database as nasty as its case says; one that loops back to its server is told how to log in."""
+    login = psycopg.conninfo.conninfo_to_dict(database.url)
+    with database.connect() as conn:
+        for fact in ("user", "password"):
+            conn.execute("select set_config(%s, %s, false)", (f"torture.{fact}", str(login.get(fact) or "")))
+        for statement in ((FOLDER / "base.sql").read_text(), *case.statements):
+            conn.execute(statement)
+
+
+def kill(case: Case, database: Database, manifest: Path, outcome: Report) -> None:
+    """Begin the reset and kill it, several times."""
+    rng = random.Random(case.name)
+    moments = [round(rng.uniform(0.2, 1.2), 2) for _ in range(KILLS)]
+    for moment in moments:
+        process = reset(database, manifest, case)
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        wait_until_gone(database)
+    outcome("kills", name=case.name, count=KILLS, moments=moments)
+
+
+def wait_until_gone(database: Database) -> None:
+    """Wait for the server to notice that a client is dead."""
+    deadline = time.monotonic() + 10
+    ours = "application_name like 'balados-db/%' and datname = current_database()"
+    while database.value(f"select count(*) from pg_stat_activity where {ours}"):
+        assert time.monotonic() < deadline, "the session of a killed run is still there after 10 s"
+        time.sleep(0.05)
+
+
+def run(
+    case: Case, way: str, database: Database, manifest: Path, outcome: Report, before: Readings | None = None
+) -> None:
+    """Run the reset with everything beside it, report how it ended, and judge."""
+    before = before or Readings.of(database, case)
+    session, probe = case.other("session"), reader_beside(case, database)
+    behind = Behind(database, session) if session else None
+    for thread in filter(None, (behind, probe)):
+        thread.start()
+    time.sleep(1.0 if behind else 0)
+    result = finished([reset(database, manifest, case, *WAYS[way]) for _ in range(_parallel(case))], case)
+    outcome("case", name=case.name, way=way, expect=case.expect, exit=result.status, code=result.code)
+    if probe:
+        probe.end()
+    if behind:
+        behind.end(wait="after" in case.header)
+    judge_end(case, way, result)
+    judge_reader(probe)
+    judge_database(case, database, result, before, probe)
+
+
+def _parallel(case: Case) -> int:
+    return int(case.header.get("parallel", 1))
+
+
+def reset(database: Database, manifest: Path, case: Case, *options: str) -> subprocess.Popen[str]:
+    """Begin a reset as the case wants it, by the role it names."""
+    url = with_user(database, case.header["connect-as"]) if "connect-as" in case.header else database.url
+    words = ["--manifest", str(manifest), "--url", url, "--lock-timeout", "4", "reset", f"--{case.target}"]
     return subprocess.Popen(
-        [*COMMAND, *words, "--confirm", PHRASES[target], "--projector-grace", "0.2", *options],
+        [*COMMAND, *words, "--confirm", PHRASES[case.target], "--projector-grace", "0.2", *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=clean_environment(),
     )
+
+
+def with_user(database: Database, user: str) -> str:
+    parts = psycopg.conninfo.conninfo_to_dict(database.url)
+    return psycopg.conninfo.make_conninfo("", **{**parts, "user": user, "password": "torture"})
+
+
+def finished(runs: list[subprocess.Popen[str]], case: Case) -> Result:
+    """The result of the one that did it, else of the first; none may end in a traceback."""
+    results = []
+    for process in runs:
+        out, err = process.communicate(timeout=case.seconds)
+        assert "Traceback" not in err, err
+        results.append(Result(process.returncode, out, err))
+    return next((r for r in results if r.status == 0), results[0])
+
+
+# ── the judgement ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def judge_end(case: Case, way: str, result: Result) -> None:
+    """Done, or refused in a way that is allowed: exit 5 or 6 naming the object, exit 1 only from the comparison."""
+    if result.status == 0:
+        assert case.expect in ("success", "either"), "done, where only a refusal is right"
+        return
+    forced = way == "recreate" and result.status == 5
+    assert case.expect in ("refuse", "either") or forced, f"refused, where it must be done: {result.err}"
+    assert result.status in (5, 6) or (result.status, result.code) == (1, "promise_broken"), result.err
+    said = result.err.partition("error[")[2]
+    assert any(name in said for name in case.names), f"names none of {case.names}: {said}"
+    assert "  → " in said, f"says no cure: {said}"
+    assert "said beside each" not in said or said.count("→ ") > 2, f"says no cure beside each: {said}"
+
+
+def judge_reader(probe: Probe | None) -> None:
+    """Who reads permanent tables never waits more than a second for a lock."""
+    if probe is None:
+        return
+    assert probe.answers, "the reader got no answer at all"
+    assert not probe.locked_out, f"a reader waited longer than a second, {probe.locked_out} time(s)"
+
+
+def judge_database(case: Case, database: Database, result: Result, before: Readings, probe: Probe | None) -> None:
+    """The assertions of the case hold, and all that was to be kept has the same fingerprint."""
+    after = case.other("after")
+    if after:
+        database.execute(after.read_text())
+    settings = {
+        "target": case.target,
+        "outcome": "refused" if result.status else "success",
+        "refilled": "yes" if after else "no",
+        "probe_max_ms": f"{probe.longest if probe else 0:.0f}",
+    }
+    check(database, case.checks, settings)
+    if "session" not in case.header:
+        assert not lost(database, case, result, before)
 
 
 def check(database: Database, files: list[Path], settings: dict[str, Any]) -> None:
@@ -187,115 +304,8 @@ def check(database: Database, files: list[Path], settings: dict[str, Any]) -> No
             conn.execute(file.read_text())
 
 
-def possible(database: Database, head: dict[str, str]) -> bool:
-    wanted = head.get("needs-extensions", "").split()
-    rows = database.execute("select name from pg_available_extensions where name = any (%s)", wanted)
-    return len(rows) == len(wanted)
-
-
-@pytest.mark.parametrize("way", ["--empty", "--recreate", None], ids=lambda w: (w or "by choice").strip("-"))
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.stem)
-def test_a_torture_database_is_reset_or_refused(
-    case: Path, way: str | None, make: Callable[..., Database], manifest: Path, record_property: Callable[..., None]
-) -> None:
-    """Whatever the database: nothing that was promised is lost, and a refusal changes nothing at all."""
-    head = header(case)
-    target = head.get("target", "projections")
-    database = make(head)
-    if not possible(database, head):
-        # Said, not skipped: the case needs an extension that this server does not ship.
-        print(f"{case.stem}: needs {head['needs-extensions']}, which this server does not have")
-        return
-    database.execute((HERE / "cases" / "base.sql").read_text())
-    for statement in prepared_alone(case):
-        database.execute(statement)
-    try:
-        _run(case, way, head, target, database, manifest)
-    finally:
-        cleanup = case.with_suffix(".cleanup.sql")
-        if cleanup.exists():
-            database.execute(cleanup.read_text())
-
-
-def prepared_alone(case: Path) -> list[str]:
-    """A DO block that commits and PREPARE TRANSACTION cannot share a simple query with what is around them."""
-    text = case.read_text()
-    if "PREPARE TRANSACTION" in text:
-        return [f"{text[text.index('BEGIN;') :]}"]
-    return [text]
-
-
-def _run(case: Path, way: str | None, head: dict[str, str], target: str, database: Database, manifest: Path) -> None:
-    before, everything = fingerprint(database, DOOMED[target]), fingerprint(database, [])
-    behind = Behind(database, HERE / "cases" / head["session"]) if "session" in head else None
-    if behind:
-        behind.start()
-        time.sleep(1.0)
-    probe = Probe(database, head["probe"]) if "probe" in head else None
-    if probe:
-        probe.start()
-    options = [way] if way else []
-    if "connect-as" in head:
-        options += ["--url", with_user(database, head["connect-as"])]
-    runs = [reset(database, manifest, target, *options) for _ in range(int(head.get("parallel", 1)))]
-    results = [finished(run, int(head.get("max-seconds", 60))) for run in runs]
-    result = next((r for r in results if r.status == 0), results[0])
-    if probe:
-        probe.over = True
-        probe.join(30)
-    if behind:
-        behind.end(wait="after" in head)
-    print(f"{case.stem} {way or 'by choice'}: exit {result.status} {result.code}")
-    _judge(case, way, head, target, database, result, (before, everything), probe)
-
-
-def with_user(database: Database, user: str) -> str:
-    parts = psycopg.conninfo.conninfo_to_dict(database.url)
-    return psycopg.conninfo.make_conninfo("", **{**parts, "user": user, "password": "torture"})
-
-
-def finished(run: subprocess.Popen[str], seconds: int) -> Result:
-    out, err = run.communicate(timeout=seconds)
-    return Result(run.returncode, out, err)
-
-
-def _judge(
-    case: Path,
-    way: str | None,
-    head: dict[str, str],
-    target: str,
-    database: Database,
-    result: Result,
-    before: tuple[dict[Any, Any], dict[Any, Any]],
-    probe: Probe | None,
-) -> None:
-    assert "Traceback" not in result.err, result.err
-    outcome = "success" if result.status == 0 else "refused"
-    expected = head.get("expect", "success")
-    forced = way == "--recreate" and expected == "success" and result.status == 5
-    assert expected in ("either", {"success": "success", "refused": "refuse"}[outcome]) or forced, result.err
-    if outcome == "refused":
-        assert result.status in (5, 6) or result.code == "promise_broken", result.err
-    refilled = "no"
-    if "after" in head:
-        database.execute((HERE / "cases" / head["after"]).read_text())
-        refilled = "yes"
-    settings = {
-        "target": target,
-        "outcome": outcome,
-        "refilled": refilled,
-        "probe_max_ms": f"{probe.longest if probe else 0:.0f}",
-    }
-    checks = [case.with_suffix(".check.sql")]
-    if refilled == "no":
-        checks.append(HERE / "cases" / "base.check.sql")
-    check(database, checks, settings)
-    if "session" not in head:
-        kept, everything = before
-        was, now = (
-            (kept, fingerprint(database, DOOMED[target]))
-            if outcome == "success"
-            else (everything, fingerprint(database, []))
-        )
-        lost = [f"{v[0]}" for k, v in was.items() if k not in now or now[k][1] != v[1]]
-        assert not lost
+def lost(database: Database, case: Case, result: Result, before: Readings) -> list[str]:
+    """What is no more as it was: of everything after a refusal, of what was to be kept after a success."""
+    was, doomed = (before.everything, []) if result.status else (before.kept, case.doomed)
+    now = fingerprint(database, doomed)
+    return [fact[0] for key, fact in was.items() if key not in now or now[key][1] != fact[1]]

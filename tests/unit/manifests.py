@@ -35,6 +35,8 @@ head = "select max(position) from {event_store}.messages"
 seed = "insert into {event_store}.categories values (1)"
 additions = "9*.sql"
 reset_settings = { "store.reset" = "on" }
+guards = { messages = ["update", "truncate"] }
+triggers = { messages = ["tell"] }
 
 [event_store.liveness]
 table = "consumers"

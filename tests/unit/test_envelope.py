@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from balados_db import errors
+from balados_db.finding import Finding, Severity
 from balados_db.planning.create import plan_create
 from balados_db.planning.plan import Plan
 from balados_db.rendering.envelope import failure, success
@@ -46,6 +48,8 @@ TYPES = {
 PLAN = Row(id="", request=SAFE).plan(in_identity(environment="staging"))
 DONE = tuple(StepResult(id=s.id, summary=s.summary, seconds=0.25, details={"tables": 1}) for s in PLAN.steps)
 
+PENDING = Finding(code="migrations_pending", subject="stats", message="stats: pending", cure="balados-db migrate")
+
 REPORTS = {
     "a plan that was carried out": Report(command="reset", plan=PLAN, done=DONE, next=(("balados-db", "status"),)),
     "a dry run": Report(command="reset", plan=PLAN, dry_run=True),
@@ -54,7 +58,7 @@ REPORTS = {
         command="create", plan=plan_create(EMPTY_SERVER, MANIFEST, "club"), dry_run=True
     ),
     "an answer": Report(command="status", result={"target": {"server": "h:1"}, "schemas": [{"schema": "x"}]}),
-    "findings": Report(command="status", findings=("stats: pending",)),
+    "findings": Report(command="status", findings=(PENDING,)),
     "a document": Report(command="docs", text="# Title\n"),
     "warnings": Report(command="status", warnings=("é — ünï",)),
 }
@@ -180,10 +184,27 @@ def test_what_changed_nothing_says_so(name: str) -> None:
 
 
 def test_findings_are_a_status_of_their_own() -> None:
-    """Exit 4, not ok, and the findings in words."""
+    """Exit 4, not ok, and each finding with its code, words, severity and cure."""
     told = spoken(REPORTS["findings"])
 
-    assert (told["exit_status"], told["ok"], told["result"]["findings"]) == (4, False, ["stats: pending"])
+    assert (told["exit_status"], told["ok"]) == (4, False)
+    assert told["result"]["findings"] == [
+        {
+            "code": "migrations_pending",
+            "subject": "stats",
+            "message": "stats: pending",
+            "cure": "balados-db migrate",
+            "severity": "error",
+        }
+    ]
+
+
+def test_a_note_asks_for_nothing() -> None:
+    """What is merely good to know leaves the exit status at 0."""
+    told = spoken(Report(command="verify", findings=(replace(PENDING, severity=Severity.NOTE),)))
+
+    assert (told["exit_status"], told["ok"]) == (0, True)
+    assert told["result"]["findings"][0]["severity"] == "note"
 
 
 def test_a_document_is_part_of_the_result() -> None:

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from balados_db.finding import Finding, Severity
 from balados_db.planning.create import plan_create
 from balados_db.planning.plan import Plan, one_phase
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.steps import CreateSchema, RecordStructure
-from balados_db.rendering.human import cell, console, count, render_plan, render_report, size_of
+from balados_db.rendering.human import cell, console, count, render_answer, render_plan, render_report, size_of
 from balados_db.report import Report, StepResult
 from tests.unit.builders import (
     EMPTY_SERVER,
@@ -313,10 +314,21 @@ def test_a_document_is_printed_as_it_is() -> None:
 
 def test_the_answer_and_the_conversation_are_apart() -> None:
     """Warnings and findings go to standard error."""
-    out, err = told(Report(command="status", warnings=("a",), findings=("b",)))
+    out, err = told(Report(command="status", warnings=("a",), findings=(Finding(code="b", subject="b", message="b", cure="c"),)))
 
     assert out == ""
-    assert err == "note: a\nfinding: b\n"
+    assert err == "note: a\nfinding: b\n  → c\n"
+
+
+def test_findings_that_were_asked_for_are_the_answer() -> None:
+    """They go to standard output, --quiet or not; a note is called one."""
+    note = Finding(code="n", subject="n", message="seen in part", severity=Severity.NOTE)
+    report = Report(command="verify", text="Checked.", findings=(note,), findings_answer=True, warnings=("beside",))
+    quiet = console(io.StringIO(), no_color=True)
+    render_answer(report, quiet)
+
+    assert told(report) == ("Checked.\nnote: seen in part\n", "note: beside\n")
+    assert quiet.file.getvalue() == "Checked.\nnote: seen in part\n"  # type: ignore[attr-defined]
 
 
 def test_rows_of_a_result_become_a_table() -> None:

@@ -233,6 +233,7 @@ def test_a_custom_layout_is_spelled_out(load: Load) -> None:
     assert layout.head == "select max(position) from {event_store}.messages"
     assert layout.additions == "9*.sql"
     assert layout.reset_settings == {"store.reset": "on"}
+    assert (layout.guards, layout.triggers) == ({"messages": ("update", "truncate")}, {"messages": ("tell",)})
     assert layout.liveness == Liveness(table=TableName("log", "consumers"), id="id", name="name")
 
 

@@ -217,6 +217,15 @@ def test_migrate_is_refused_when(
     assert STATS in caught.value.message
 
 
+def test_behind_a_pooler_nothing_runs_outside_a_transaction() -> None:
+    """Each statement of such a file would reach another session; what can be one transaction is planned as ever."""
+    state = also(in_identity(pooled=True))
+
+    with pytest.raises(errors.NeedsOwnSession, match="0004_stats"):
+        plan_migrate(state, MANIFEST, STRADDLING, PLAIN)
+    assert step_ids(plan_migrate(state, MANIFEST, {**FILES, STATS: (*FILES[STATS], THIRD)}, PLAIN))
+
+
 def test_a_disagreement_elsewhere_does_not_hinder_one_schema() -> None:
     """`migrate --schema` looks at that schema alone."""
     files = {**EDITED, READING: (*FILES[READING], migration("0003_reading"))}

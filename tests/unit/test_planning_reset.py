@@ -39,7 +39,6 @@ from tests.unit.builders import (
     projecting,
     relation,
     seeded,
-    session,
     step_ids,
     table,
     unrecorded,
@@ -79,6 +78,7 @@ NEVER_PROJECTOR = replace(MANIFEST, subscriptions={"Counter": "never"})
 PARTIAL_STORE = also(in_database(event_store=False, event_store_tables=("streams",)))
 NO_MIGRATIONS = declaring(STATS, migrations=None)
 MANY = also(with_relations(*(relation(f"stats.t{n}", indexes=5, toast=True) for n in range(900))))
+TIED = Obstacles(foreign_keys=tuple((r.oid, MANY.schema(STATS).relations[0].oid) for r in MANY.schema(STATS).relations))
 
 
 def refused(id_: str, error: type[errors.BaladosDbError], request: ResetRequest = SAFE, **facts: Any) -> Refusal:
@@ -247,6 +247,8 @@ REFUSALS = (
         state=also(in_database(store_in=(MEMBERS,))),
         says=MEMBERS,
     ),
+    refused("a view in place of a table of positions", errors.NoTable, state=also(in_database(no_tables=(VERSIONS,)))),
+    refused("an event store that is there in part", errors.UnknownEventStore, state=PARTIAL_STORE, says="events"),
     refused("--events where a part of the store is missing", errors.UnknownEventStore, EVENTS, state=PARTIAL_STORE),
     refused("--all where a part of the store is missing", errors.UnknownEventStore, ALL, state=PARTIAL_STORE),
     # ── what is protected ──
@@ -309,7 +311,13 @@ REFUSALS = (
         obstacles=Obstacles(references=(outsider("members.favourites", "table"),)),
         says="members.favourites",
     ),
-    refused("more locks than the server has room for", errors.TooLarge, STATS_ALONE, state=MANY),
+    refused(
+        "more tables tied by foreign keys than there is room for",
+        errors.TooLarge,
+        STATS_ALONE,
+        state=MANY,
+        obstacles=TIED,
+    ),
     # ── who is alive ──
     *(
         refused(
@@ -337,6 +345,13 @@ REFUSALS = (
 )
 
 
+# What is wrong with the words that were typed, the whole database or its size has no object to name.
+NAMELESS = {
+    *(errors.UsageError, errors.UnknownSchema, errors.UnknownProjector, errors.EnvironmentMismatch),
+    *(errors.EnvironmentProtected, errors.TooLarge),
+}
+
+
 @pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.id)
 def test_a_reset_is_refused_for(refusal: Refusal) -> None:
     """What would harm or cannot be right is refused before anything is locked, and the message names the reason."""
@@ -345,6 +360,10 @@ def test_a_reset_is_refused_for(refusal: Refusal) -> None:
 
     assert type(caught.value) is refusal.error
     assert refusal.says in caught.value.message
+    if refusal.error not in NAMELESS:
+        assert all(
+            found[key] for found in caught.value.facts["objects"] for key in ("type", "identity", "reason", "cure")
+        )
 
 
 def test_a_refusal_lists_every_object_that_is_in_the_way() -> None:
@@ -369,7 +388,7 @@ def test_a_projector_that_lives_does_not_hinder_a_run_that_waits_for_it() -> Non
 
 def test_a_lock_room_that_is_just_enough_is_enough() -> None:
     """TooLarge says how many locks there would be; with that much room the same plan is made."""
-    row = Row(id="many", request=STATS_ALONE, state=MANY)
+    row = Row(id="many", request=STATS_ALONE, state=MANY, obstacles=TIED)
     with pytest.raises(errors.TooLarge) as caught:
         row.plan(in_identity(lock_room=1000))
 
@@ -490,12 +509,6 @@ def test_the_fence_stands_where_liveness_is_told_by_a_table_without_positions() 
     fence = row.plan(in_database(checkpoint_tables=(VERSIONS,), checkpoints=())).fence
 
     assert (fence.class_table, fence.ids) == (SUBSCRIPTIONS, (11, 12, 13))
-
-
-def test_the_fence_lingers_only_where_somebody_is_connected() -> None:
-    """Without another session nobody can have read a position meanwhile."""
-    assert ROWS[0].plan().fence.others_connected is False
-    assert ROWS[0].plan(in_database(sessions=(session(),))).fence.others_connected is True
 
 
 # ── kept ─────────────────────────────────────────────────────────────────────────────────────────────────

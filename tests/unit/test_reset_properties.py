@@ -101,11 +101,12 @@ def test_everything_that_goes_is_listed(row: Row) -> None:
 def test_what_changes_is_locked_before_anything_is_read(row: Row) -> None:
     """Every checkpoint table and every table that is emptied is in the one LOCK statement before the snapshot."""
     plan = row.plan()
-    locked = {str(t) for t in (*plan.locks.checkpoints, *plan.locks.exclusive)}
+    locks = plan.phases[0].locks
+    locked = {str(t) for t in (*locks.checkpoints, *locks.exclusive)}
 
     assert emptied(plan) <= locked
     assert {str(t) for t in row.state.checkpoint_tables} <= locked
-    assert not set(plan.locks.checkpoints) & set(plan.locks.exclusive)
+    assert not set(locks.checkpoints) & set(locks.exclusive)
 
 
 @every_row

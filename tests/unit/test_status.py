@@ -74,7 +74,7 @@ def test_status_finds(state: DatabaseState, files: Mapping[str, tuple[Migration,
     """Everything that is pending, drifted, unclassified or lagging is a finding, in words that name it."""
     findings = assessed(state, files).findings
 
-    assert any(says in text for text in findings), findings
+    assert any(says in str(finding) for finding in findings), findings
 
 
 def test_a_server_without_the_database_is_described_too() -> None:

@@ -25,6 +25,10 @@ select n.nspname as schema,
        c.relispopulated as populated,
        (select pg_catalog.count(*) from pg_catalog.pg_index i where i.indrelid = c.oid)::int as indexes,
        c.reltoastrelid <> 0 as toast,
+       case when c.relkind in ('r', 'p') then
+         (select pg_catalog.count(*) from pg_catalog.pg_depend d join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
+           where d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid = c.oid
+             and d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.deptype in ('a', 'i'))::int else 0 end as sequences,
        exists (select from pg_catalog.pg_depend d
                 where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e') as extension,
        exists (select from pg_catalog.pg_depend d
@@ -108,6 +112,24 @@ select n.nspname as schema, c.relname as name, c.oid::bigint as oid
   join unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
     on wanted.schema = n.nspname and wanted.name = c.relname
  where c.relkind in ('r', 'p')
+
+-- select_relations_named --
+-- Relations by (schema, name), of whatever kind but indexes.
+select n.nspname as schema, c.relname as name, c.oid::bigint as oid, c.relkind::text as kind
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  join unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
+    on wanted.schema = n.nspname and wanted.name = c.relname
+ where c.relkind not in ('i', 'I')
+
+-- select_descendants --
+-- Tables, and whatever inherits from them.
+with recursive tree (oid) as (
+  select pg_catalog.unnest(%(parents)s::oid[])
+   union
+  select i.inhrelid from tree join pg_catalog.pg_inherits i on i.inhparent = tree.oid
+)
+select oid::bigint as oid from tree
 
 -- select_stores --
 -- Schemas that hold all of these tables.

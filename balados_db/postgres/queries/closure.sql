@@ -3,6 +3,12 @@
 -- Contents do not include extensions, their members, default privileges, publication entries and the `kept` relations.
 -- Reads pg_catalog only, needs no superuser, locks nothing.
 WITH RECURSIVE
+ -- what stays, with the sequences that go with it
+ stay AS MATERIALIZED (
+   SELECT oid FROM pg_catalog.unnest(%(kept)s::oid[]) AS k (oid)
+   UNION SELECT d.objid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class q ON q.oid = d.objid AND q.relkind = 'S'
+    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+      AND d.refobjid = ANY (%(kept)s::oid[]) AND d.deptype IN ('a','i')),
  s AS MATERIALIZED (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = ANY (%(schemas)s::pg_catalog.name[])),
  seed(classid, objid, objsubid) AS (
    SELECT d.classid, d.objid, d.objsubid
@@ -10,7 +16,7 @@ WITH RECURSIVE
     WHERE d.classid NOT IN ('pg_catalog.pg_extension'::pg_catalog.regclass, 'pg_catalog.pg_default_acl'::pg_catalog.regclass,
                             'pg_catalog.pg_publication_namespace'::pg_catalog.regclass)
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = d.classid AND e.objid = d.objid AND e.deptype = 'e')
-      AND NOT (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = ANY (%(kept)s::oid[]))
+      AND NOT (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid IN (SELECT oid FROM stay))
  ),
  doomed(classid, objid, objsubid) AS (
    SELECT * FROM seed
@@ -72,29 +78,92 @@ WITH RECURSIVE
      WHEN 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN (SELECT ev_class FROM pg_catalog.pg_rewrite WHERE oid = objid)
    END AS relation  -- NULL: casts, event triggers, extensions, publication members, servers, mappings, ...: always outside
    FROM obj o
+ ),
+ -- named by number, so that a part and its whole can be told apart
+ outside AS MATERIALIZED (
+   SELECT l.*, pg_catalog.row_number() OVER () AS number
+     FROM located l
+     LEFT JOIN pg_catalog.pg_namespace n ON n.oid = l.nsp
+    WHERE l.nsp IS NULL
+       OR l.relation IN (SELECT oid FROM stay)
+       OR (l.nsp NOT IN (SELECT oid FROM s) AND n.nspname !~ '^pg_toast')
+ ),
+ -- A view's rule, a table's row type, a column's default, an extension's member: not a loss of its own beside its whole
+ part AS MATERIALIZED (
+   SELECT DISTINCT x.number, y.number AS whole
+     FROM outside x
+     JOIN pg_catalog.pg_depend d ON d.classid = x.classid AND d.objid = x.objid AND x.objsubid IN (0, d.objsubid)
+     JOIN outside y ON y.classid = d.refclassid AND y.objid = d.refobjid AND y.objsubid IN (0, d.refobjsubid)
+    WHERE y.number <> x.number
+      AND (d.deptype = 'e' OR (d.deptype IN ('i', 'a') AND x.nsp IS NOT DISTINCT FROM y.nsp))
+ ),
+ belongs(number, root) AS (
+   SELECT number, number FROM outside WHERE number NOT IN (SELECT number FROM part)
+   UNION
+   SELECT p.number, b.root FROM belongs b JOIN part p ON p.whole = b.number
+ ),
+ -- What each of them needs: inside, or another one outside that falls itself
+ needed AS (
+   SELECT DISTINCT b.root, f.number IS NULL AS inside, i.type, i.identity, n.schema
+     FROM belongs b
+     JOIN outside x ON x.number = b.number
+     JOIN pg_catalog.pg_depend d ON d.classid = x.classid AND d.objid = x.objid AND x.objsubid IN (0, d.objsubid)
+     JOIN obj y ON y.classid = d.refclassid AND y.objid = d.refobjid AND y.objsubid IN (0, d.refobjsubid)
+     LEFT JOIN outside f ON f.classid = y.classid AND f.objid = y.objid AND f.objsubid = y.objsubid
+    CROSS JOIN LATERAL (
+      -- an array is its element's, a column that is no loss of its own its table's
+      SELECT coalesce((SELECT e.typelem FROM pg_catalog.pg_type e
+                        WHERE d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND e.oid = d.refobjid AND e.typcategory = 'A'),
+                      d.refobjid) AS oid
+    ) r
+    CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.refclassid, r.oid, y.objsubid) n
+    CROSS JOIN LATERAL (
+      SELECT n.identity,
+             coalesce(
+               (SELECT CASE WHEN c.relkind <> 'c' THEN 'row type' WHEN t.typtype IN ('r', 'm') THEN 'range type' END
+                  FROM pg_catalog.pg_type t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+                 WHERE d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = r.oid),
+               (SELECT CASE o.deptype WHEN 'a' THEN 'owned sequence' ELSE 'identity sequence' END
+                  FROM pg_catalog.pg_depend o JOIN pg_catalog.pg_class c ON c.oid = o.objid AND c.relkind = 'S'
+                 WHERE o.classid = d.refclassid AND o.objid = d.refobjid AND o.refclassid = o.classid AND o.deptype IN ('a', 'i')
+                   AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass LIMIT 1),
+               n.type) AS type
+    ) i
+    WHERE (f.number IS NULL OR NOT EXISTS (SELECT FROM belongs m WHERE m.number = f.number AND m.root = b.root))
+      AND n.type <> 'index' -- a foreign key needs its target's, beside the target itself
  )
 SELECT i.type,
        n.nspname AS schema,
        i.identity,
-       (SELECT r.type || ' ' || r.identity
-          FROM pg_catalog.pg_depend d
-          JOIN obj y ON y.classid = d.refclassid AND y.objid = d.refobjid AND y.objsubid IN (0, d.refobjsubid)
-         CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.refclassid, d.refobjid, d.refobjsubid) r
-         WHERE d.classid = l.classid AND d.objid = l.objid AND l.objsubid IN (0, d.objsubid)
-         ORDER BY r.identity LIMIT 1) AS needs
-  FROM located l
+       CASE WHEN pg_catalog.cardinality(a.object_names) = 3 THEN pg_catalog.format('%%I.%%I', a.object_names[1], a.object_names[2]) END AS table,
+       CASE WHEN pg_catalog.cardinality(a.object_names) = 3 THEN pg_catalog.format('%%I', a.object_names[3]) END AS part,
+       EXISTS (SELECT FROM pg_catalog.pg_constraint k
+                WHERE l.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = l.objid AND k.contype = 'f') AS foreign_key,
+       pg_catalog.pg_stat_get_backend_pid(pg_catalog.substring(n.nspname::text, '^pg_temp_([0-9]+)$')::int) AS pid,
+       coalesce(x.inside, false) AS inside,
+       coalesce(x.types, '{}') AS need_types,
+       coalesce(x.identities, '{}') AS need_identities,
+       coalesce(x.schemas, '{}') AS need_schemas
+  FROM outside l
   LEFT JOIN pg_catalog.pg_namespace n ON n.oid = l.nsp
   CROSS JOIN LATERAL pg_catalog.pg_identify_object(l.classid, l.objid, l.objsubid) i
- WHERE l.nsp IS NULL
-    OR l.relation = ANY (%(kept)s::oid[])
-    OR (l.nsp NOT IN (SELECT oid FROM s) AND n.nspname !~ '^pg_toast')
+  CROSS JOIN LATERAL pg_catalog.pg_identify_object_as_address(l.classid, l.objid, l.objsubid) a
+  LEFT JOIN LATERAL (
+    -- the cause, if there is one inside: else whom it falls with
+    SELECT inside, pg_catalog.array_agg(m.type ORDER BY m.identity, m.type) AS types,
+           pg_catalog.array_agg(m.identity ORDER BY m.identity, m.type) AS identities, pg_catalog.array_agg(m.schema ORDER BY m.identity, m.type) AS schemas
+      FROM needed m WHERE m.root = l.number GROUP BY inside ORDER BY inside DESC LIMIT 1
+  ) x ON true
+ WHERE l.number IN (SELECT root FROM belongs)
  ORDER BY 1, 3
 
 -- select_inheritance --
 -- Parents and children, partitions included, on the two sides of the border: neither TRUNCATE nor DROP stops at it.
 select pg_catalog.format('%%I.%%I', cn.nspname, c.relname) as child,
        pg_catalog.format('%%I.%%I', pn.nspname, p.relname) as parent,
-       i.inhparent = any (%(doomed)s::oid[]) as parent_inside
+       i.inhparent = any (%(doomed)s::oid[]) as parent_inside,
+       c.relispartition as partition,
+       case when i.inhparent = any (%(doomed)s::oid[]) then cn.nspname else pn.nspname end as schema
   from pg_catalog.pg_inherits i
   join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relkind in ('r', 'p', 'f')
   join pg_catalog.pg_namespace cn on cn.oid = c.relnamespace
@@ -105,7 +174,7 @@ select pg_catalog.format('%%I.%%I', cn.nspname, c.relname) as child,
 
 -- select_references --
 -- Foreign keys of kept tables that point at emptied ones.
-select k.conname as name,
+select pg_catalog.format('%%I', k.conname) as name,
        pg_catalog.format('%%I.%%I', n.nspname, c.relname) as from_table,
        pg_catalog.format('%%I.%%I', rn.nspname, r.relname) as to_table,
        n.nspname as schema
@@ -120,28 +189,35 @@ select k.conname as name,
  order by 2, 1
 
 -- select_shared_sequences --
--- A sequence that goes back to its start with an emptied table, while a kept table draws its keys from it.
+-- A sequence that goes back to its start with an emptied table, while something else draws from it: a kept table by its
+-- default, or whatever else names it (a domain's default, a function's body, a view). What is doomed itself does not count.
 select pg_catalog.format('%%I.%%I', sn.nspname, s.relname) as sequence,
-       pg_catalog.format('%%I.%%I', n.nspname, c.relname) as used_by,
-       n.nspname as schema
+       case when a.oid is null then i.type else 'table' end as type,
+       case when a.oid is null then i.identity else pg_catalog.format('%%I.%%I', n.nspname, c.relname) end as used_by,
+       coalesce(n.nspname, i.schema) as schema,
+       pg_catalog.quote_ident(u.attname) as column,
+       o.deptype = 'i' as identity
   from pg_catalog.pg_depend o
   join pg_catalog.pg_class s on s.oid = o.objid and s.relkind = 'S'
   join pg_catalog.pg_namespace sn on sn.oid = s.relnamespace
   join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid = s.oid
-                             and d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
-  join pg_catalog.pg_attrdef a on a.oid = d.objid
-  join pg_catalog.pg_class c on c.oid = a.adrelid
-  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+                             and d.deptype in ('n', 'a') and (d.classid, d.objid) <> (o.classid, o.objid)
+  left join pg_catalog.pg_attrdef a on d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass and a.oid = d.objid
+  left join pg_catalog.pg_attribute u on u.attrelid = a.adrelid and u.attnum = a.adnum
+  left join pg_catalog.pg_class c on c.oid = a.adrelid
+  left join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ cross join lateral pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) i
  where o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
    and o.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
    and o.deptype in ('a', 'i')
    and o.refobjid = any (%(emptied)s::oid[])
-   and a.adrelid <> all (%(doomed)s::oid[])
- order by 1, 2
+   and case when a.oid is not null then a.adrelid <> all (%(doomed)s::oid[])
+            else coalesce(n.nspname, i.schema) is distinct from sn.nspname end
+ order by 1, 3
 
 -- select_lock_too --
 -- Kept tables that doomed ones reference: dropping the foreign key locks them as well.
-select distinct n.nspname as schema, c.relname as name
+select distinct k.conrelid::bigint as oid, n.nspname as schema, c.relname as name
   from pg_catalog.pg_constraint k
   join pg_catalog.pg_class c on c.oid = k.confrelid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -192,3 +268,46 @@ select distinct p.pubname as name
         or exists (select from pg_catalog.pg_publication_rel r where r.prpubid = p.oid and r.prrelid = c.oid)
         or exists (select from pg_catalog.pg_publication_namespace n where n.pnpubid = p.oid and n.pnnspid = c.relnamespace))
  order by 1
+
+-- select_foreign_keys --
+-- Among these tables: who references (and is dropped first, emptied together) and who is referenced.
+select distinct k.conrelid::bigint as first, k.confrelid::bigint as later
+  from pg_catalog.pg_constraint k
+ where k.contype = 'f'
+   and k.conrelid = any (%(touched)s::oid[])
+   and k.confrelid = any (%(touched)s::oid[])
+   and k.conrelid <> k.confrelid
+
+-- select_based_on --
+-- Among these relations: children and partitions before their parents, views before what they read.
+select i.inhrelid::bigint as first, i.inhparent::bigint as later
+  from pg_catalog.pg_inherits i
+ where i.inhrelid = any (%(touched)s::oid[])
+   and i.inhparent = any (%(touched)s::oid[])
+ union
+select r.ev_class::bigint, d.refobjid::bigint
+  from pg_catalog.pg_rewrite r
+  join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = r.oid
+                             and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+ where r.ev_class = any (%(touched)s::oid[])
+   and d.refobjid = any (%(touched)s::oid[])
+   and d.refobjid <> r.ev_class
+
+-- select_reading --
+-- Among these materialized views: what is read, also through views, comes before who reads it.
+with recursive reading (reader, oid) as (
+  select v.oid, d.refobjid
+    from pg_catalog.unnest(%(touched)s::oid[]) as v (oid)
+    join pg_catalog.pg_rewrite r on r.ev_class = v.oid
+    join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = r.oid
+                               and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid <> v.oid
+   union
+  select x.reader, d.refobjid
+    from reading x
+    join pg_catalog.pg_rewrite r on r.ev_class = x.oid
+    join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = r.oid
+                               and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid <> x.oid
+)
+select oid::bigint as first, reader::bigint as later
+  from reading
+ where oid = any (%(touched)s::oid[])

@@ -46,12 +46,14 @@ update {table}
    set {assignments}
  where {condition}
 
--- count_checkpoints --
--- What must be none after forgetting by DELETE.
-select pg_catalog.count(*)
+-- select_moved --
+-- Who is not where forgetting or rewinding left it.
+select {projector}::text as projector
   from {table}
  where {projector}::text = any (%(projectors)s)
    and {condition}
+   and not ({at_origin})
+ order by 1
 
 -- select_other_positions --
 -- Every row outside the scope, by value: none of them may move.

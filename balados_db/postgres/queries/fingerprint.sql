@@ -17,6 +17,8 @@ WITH
    SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relnamespace IN (SELECT oid FROM keptnsp)
        OR c.oid = ANY (%(kept)s::oid[])
+       OR c.relkind = 'S' AND EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid
+            AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = ANY (%(kept)s::oid[]) AND d.deptype IN ('a','i'))
        OR c.relkind = 'i' AND EXISTS (SELECT FROM pg_catalog.pg_index x WHERE x.indexrelid = c.oid AND x.indrelid = ANY (%(kept)s::oid[]))
        OR c.oid IN (SELECT objid FROM extmember WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
        OR c.relkind = 'i' AND EXISTS (SELECT FROM pg_catalog.pg_index x JOIN extmember m ON m.classid='pg_catalog.pg_class'::pg_catalog.regclass AND m.objid=x.indrelid WHERE x.indexrelid=c.oid)),
@@ -118,6 +120,7 @@ WITH
   SELECT 'pg_publication_rel', p.pubname||' '||n.nspname||'.'||c.relname, 'publication '||p.pubname||' member '||n.nspname||'.'||c.relname,
          pg_catalog.concat_ws('|', pg_catalog.pg_get_expr(r.prqual, r.prrelid), (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attname) FROM pg_catalog.pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)))
     FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid=r.prpubid JOIN pg_catalog.pg_class c ON c.oid=r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid=c.relnamespace
+   WHERE %(members)s OR n.oid NOT IN (SELECT oid FROM doomednsp) OR c.oid = ANY (%(kept)s::oid[])
   UNION ALL
   SELECT 'pg_publication_namespace', p.pubname||' '||n.nspname, 'publication '||p.pubname||' schema '||n.nspname, '' FROM pg_catalog.pg_publication_namespace r JOIN pg_catalog.pg_publication p ON p.oid=r.pnpubid JOIN pg_catalog.pg_namespace n ON n.oid=r.pnnspid
   UNION ALL
@@ -150,3 +153,31 @@ WITH
    WHERE relid IN (SELECT oid FROM keptrel) AND n_tup_ins+n_tup_upd+n_tup_del > 0 AND relid NOT IN (SELECT oid FROM emptied) AND relid <> ALL (%(written)s::oid[]) AND schemaname <> %(own)s
  )
 SELECT catalog, key, coalesce(identity,'?') AS identity, pg_catalog.md5(facts) AS facts FROM facts
+
+-- select_sequences --
+-- Where the ascending sequences are that stay: their values are in no catalog, and setval() is never rolled back.
+select s.seqrelid::bigint as oid,
+       pg_catalog.format('%%I.%%I', n.nspname, c.relname) as name,
+       -- only of sequences: the conditions below are asked in any order
+       case when c.relkind = 'S' then pg_catalog.pg_sequence_last_value(s.seqrelid) end as value
+  from pg_catalog.pg_sequence s
+  join pg_catalog.pg_class c on c.oid = s.seqrelid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where n.nspname <> %(own)s
+   and n.nspname !~ '^pg_'
+   and s.seqincrement > 0
+   and not s.seqcycle
+   and (n.nspname <> all (%(doomed)s::pg_catalog.name[]) or c.oid = any (%(kept)s::oid[]))
+   and not exists (select from pg_catalog.pg_depend d
+                    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid
+                      and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.deptype in ('a', 'i')
+                      and d.refobjid = any (%(emptied)s::oid[]))
+   and case when c.relkind = 'S' then pg_catalog.has_sequence_privilege(c.oid, 'SELECT, USAGE') end
+   and pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+ order by s.seqrelid
+ limit %(most)s
+
+-- put_sequence_back --
+-- Outlives the rollback, as what set it back does.
+select case when pg_catalog.has_sequence_privilege(%(oid)s::oid, 'UPDATE')
+            then pg_catalog.setval(%(oid)s::oid::pg_catalog.regclass, %(value)s::bigint) end

@@ -2,6 +2,7 @@
 -- Which database this is, as the server itself reports it.
 select coalesce(pg_catalog.host(pg_catalog.inet_server_addr()), 'local socket') as address,
        pg_catalog.inet_server_port() as port,
+       pg_catalog.pg_backend_pid() as pid,
        pg_catalog.current_database() as database,
        current_user as role,
        pg_catalog.current_setting('server_version') as server_version,
@@ -39,6 +40,10 @@ select pid,
    and %(me)s::text is not null
  order by pid
 
+-- forget_statistics --
+-- A transaction sees pg_stat_activity as it was when it first looked.
+select pg_catalog.pg_stat_clear_snapshot()
+
 -- create_database --
 -- template0: nothing that somebody left in template1 comes along.
 create database {database} template template0 encoding 'UTF8'
@@ -46,6 +51,35 @@ create database {database} template template0 encoding 'UTF8'
 -- backend_pid --
 -- A pooler shows itself: the pid of the handshake is not the backend's.
 select pg_catalog.pg_backend_pid()
+
+-- forget_application --
+-- A pooler leaves a client's name in the session, for clients without one: we say ours in each transaction instead.
+set application_name = ''
+
+-- show_settings --
+-- As this session has them. SHOW takes no snapshot.
+show all
+
+-- show_role --
+show role
+
+-- show_user --
+show session_authorization
+
+-- give_back_user --
+-- Who a pooler's session was before this transaction.
+select pg_catalog.set_config(name, value, false)
+  from (values (1, 'session_authorization', %(user)s::text), (2, 'role', %(role)s::text)) as found (place, name, value)
+ where pg_catalog.current_setting(name) <> value
+ order by place
+
+-- give_back_settings --
+-- What was set in a pooler's session before this transaction, and is not any more.
+select pg_catalog.set_config(s.name, found.setting, false)
+  from rows from (pg_catalog.unnest(%(names)s::text[]), pg_catalog.unnest(%(settings)s::text[])) as found (name, setting)
+  join pg_catalog.pg_settings s on s.name = found.name
+ where s.context in ('user', 'superuser')
+   and pg_catalog.current_setting(s.name) <> found.setting
 
 -- transaction_id --
 -- Noted before the commit, so that a lost connection can be asked about.

@@ -10,6 +10,19 @@ select id
              ({table}::pg_catalog.regclass)::pg_catalog.oid::bigint::bit(32)::int,
              (id %% 2147483647)::int)
 
+-- select_shared --
+-- Projectors' locks in this very session before it took any: a session-level lock lets its own session through.
+select objid::bigint as id, pid
+  from pg_catalog.pg_locks
+ where locktype = 'advisory'
+   and granted
+   and objsubid = 2
+   and classid = {table}::pg_catalog.regclass
+   and database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
+   and objid <> 4294967295
+   and pid = pg_catalog.pg_backend_pid()
+ order by id
+
 -- select_mutex_holder --
 -- Who holds the mutex: the key's two halves are classid and objid of a one-key lock (objsubid 1).
 select l.pid,
@@ -28,6 +41,7 @@ select l.pid,
 -- Who holds a lock on these tables; prepared transactions have no process.
 select distinct
        n.nspname || '.' || c.relname as table,
+       n.nspname as schema,
        l.pid,
        coalesce(a.usename, '') as user,
        coalesce(a.application_name, '') as application,
@@ -47,7 +61,7 @@ select distinct
                       join pg_catalog.pg_namespace s on s.nspname = wanted.schema
                       join pg_catalog.pg_class r on r.relnamespace = s.oid and r.relname = wanted.name)
    and coalesce(l.pid, 0) <> pg_catalog.pg_backend_pid()
- order by 1, 2
+ order by 1, 3
 
 -- fence_stands --
 -- The fence's locks, seen from the worker: its process still holds this many advisory locks.
@@ -70,7 +84,6 @@ select l.objid::bigint as id,
    and l.classid = {table}::pg_catalog.regclass
    and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
    and l.objid <> 4294967295
-   and l.pid <> all (%(ours)s)
    and not exists (select from {relation} s where s.{id}::bigint = l.objid::bigint)
  order by 1
 

@@ -57,8 +57,9 @@ on conflict do nothing
 delete from {table}
 
 -- reset_session --
--- What a migration may have set goes; RESET ALL does not undo SET ROLE.
+-- What a migration may have set goes; RESET ALL does not undo SET ROLE, nor SET SESSION AUTHORIZATION.
 reset all;
+reset session authorization;
 reset role
 
 -- set_search_path --

@@ -95,6 +95,23 @@ returning id
 -- Whether the table holds any row; used for tables that were just made.
 select exists (select from {table})
 
+-- select_stored --
+-- Those of these tables that occupy any page, their partitions included: the others hold no row, whoever looks.
+select n.nspname as schema, c.relname as name
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  join unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
+    on wanted.schema = n.nspname and wanted.name = c.relname
+ where case c.relkind
+         when 'p' then exists (with recursive tree (oid) as (
+                                 select i.inhrelid from pg_catalog.pg_inherits i where i.inhparent = c.oid
+                                  union all
+                                 select i.inhrelid from tree join pg_catalog.pg_inherits i on i.inhparent = tree.oid
+                               )
+                               select from tree where pg_catalog.pg_relation_size(tree.oid) > 0)
+         else pg_catalog.pg_relation_size(c.oid) > 0
+       end
+
 -- select_own_inserts --
 -- Tables of a schema that this transaction inserted into or updated; the counts are this backend's own.
 select relname as name

@@ -2,6 +2,25 @@
 -- ONLY but for partitioned parents; RESTRICT is the default and is what we mean.
 truncate table {tables} restart identity
 
+-- select_owned_sequences --
+-- The sequences that go with these tables' columns.
+select sn.nspname as schema, s.relname as name
+  from pg_catalog.pg_depend d
+  join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
+  join pg_catalog.pg_namespace sn on sn.oid = s.relnamespace
+  join pg_catalog.pg_class c on c.oid = d.refobjid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  join unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
+    on wanted.schema = n.nspname and wanted.name = c.relname
+ where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+   and d.deptype in ('a', 'i')
+ order by 1, 2
+
+-- restart_sequence --
+-- Part of the transaction, unlike setval.
+alter sequence {sequence} restart
+
 -- refresh_view --
 refresh materialized view {view}
 
@@ -35,6 +54,35 @@ select i.type as type,
                       and exists (select from pg_catalog.pg_class s where s.oid = o.objid and s.relkind = 'S'))
  order by case i.type when 'view' then 1 when 'materialized view' then 2 when 'foreign table' then 3
                       when 'table' then 4 when 'sequence' then 5 else 6 end, i.identity
+
+-- select_relation_drops --
+-- Those of these relations that are still there, each with the statement that drops it.
+select i.type as type,
+       i.identity as identity,
+       pg_catalog.format('drop %%s if exists %%s restrict', i.type, i.identity) as statement
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  join unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
+    on wanted.schema = n.nspname and wanted.name = c.relname
+ cross join lateral pg_catalog.pg_identify_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) i
+ where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+ order by case i.type when 'view' then 1 when 'materialized view' then 2 when 'foreign table' then 3
+                      when 'table' then 4 when 'sequence' then 5 else 6 end, i.identity
+
+-- select_foreign_keys_into --
+-- Foreign keys from tables of the schemas that are dropped to some of these relations.
+select pg_catalog.format('alter table %%s drop constraint if exists %%I restrict', k.conrelid::pg_catalog.regclass, k.conname) as statement
+  from pg_catalog.pg_constraint k
+  join pg_catalog.pg_class c on c.oid = k.conrelid
+  join pg_catalog.pg_namespace cn on cn.oid = c.relnamespace
+  join pg_catalog.pg_class r on r.oid = k.confrelid
+  join pg_catalog.pg_namespace n on n.oid = r.relnamespace
+  join unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
+    on wanted.schema = n.nspname and wanted.name = r.relname
+ where k.contype = 'f'
+   and k.coninhcount = 0
+   and k.conparentid = 0
+   and cn.nspname = any (%(inside)s)
 
 -- select_knots --
 -- What ties the contents of schemas into circles: taken off one by one when nothing can be dropped any more.

@@ -1,5 +1,6 @@
 -- target: projections
 -- expect: either
+-- names: system.users.normal
 -- hazard: A-EXPR. Generated column, default, CHECK, expression index and trigger function of permanent tables live in a doomed schema.
 CREATE FUNCTION public.norm(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT pg_catalog.lower($1)';
 CREATE FUNCTION public.fresh() RETURNS text LANGUAGE sql AS $$SELECT 'x'$$;

@@ -1,5 +1,6 @@
 -- target: projections
 -- expect: refuse
+-- names: events.activity_raw
 -- hazard: A-PART. A projection is partitioned, and one partition lives in a permanent schema: DROP and TRUNCATE of the parent take it along without a word.
 CREATE TABLE public.activity (kind int, n int) PARTITION BY LIST (kind);
 CREATE TABLE public.activity_1 PARTITION OF public.activity FOR VALUES IN (1);

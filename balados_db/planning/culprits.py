@@ -1,0 +1,278 @@
+"""Name whatever else a refusal is about: positions, processes, tables, what changed; each with its cure. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from balados_db.errors import (
+    EmptyImpossible,
+    EventStoreInScope,
+    ProjectorAcrossScope,
+    ProjectorTablesMissing,
+    RecreateImpossible,
+    Undroppable,
+    UnknownEventStore,
+)
+from balados_db.model import (
+    CheckpointState,
+    CheckpointTable,
+    LiveProjector,
+    Projector,
+    Relation,
+    SchemaDeclaration,
+    SchemaState,
+    TableName,
+)
+from balados_db.planning import cures
+from balados_db.planning.steps import listed
+
+# ── what cannot be shaped into a reset ───────────────────────────────────────────────────────────────────
+
+_EMPTY, _RECREATE = "reset with --empty, which drops nothing", "reset it with --recreate"
+
+
+def of_table(schema: str, name: str, reason: str, cure: str) -> dict[str, Any]:
+    """A table of the scope, or one that ought to be there."""
+    return cures.in_the_way("table", f"{schema}.{name}", reason, cure, schema)
+
+
+def across_scope(projector: Projector, tables: tuple[TableName, ...]) -> ProjectorAcrossScope:
+    """A projector that would start over while some of its tables keep their rows."""
+    cure = "add --with-dependents to empty it as well, or let a projector of its own fill it"
+    objects = [of_table(*table, f"{projector.name} fills it too", cure) for table in tables]
+    hint = cures.advice(objects, "reset all projections")
+    return ProjectorAcrossScope(projector=projector.name, tables=listed(tables), objects=objects, hint=hint)
+
+
+def store_in_scope(schema: SchemaDeclaration, proof: tuple[str, ...]) -> EventStoreInScope:
+    """An event store where the manifest declares something else."""
+    cure = f'declare [schemas.{cures.key(schema.name)}] with kind = "event_store", or move it into a schema of its own'
+    objects = [of_table(schema.name, name, "is an event store's", cure) for name in proof]
+    return EventStoreInScope(
+        schema=schema.name, kind=schema.kind.value, tables=listed(proof), objects=objects, hint=cure
+    )
+
+
+def store_missing(schema: str, missing: tuple[str, ...]) -> UnknownEventStore:
+    """No event store where the manifest declares one."""
+    cure = "install it with balados-db init, or correct `layout` in the manifest"
+    objects = [of_table(schema, name, "is not there", cure) for name in missing]
+    return UnknownEventStore(schema=schema, missing=listed(missing), objects=objects, hint=cure)
+
+
+def tables_missing(projector: Projector, found: Mapping[TableName, Relation | None]) -> ProjectorTablesMissing:
+    """Tables of a projector that cannot be emptied, with what they are instead; empty where it names none at all."""
+    objects = [of_missing(table, relation) for table, relation in found.items()]
+    said = listed(tuple(found)) or "none are declared"
+    return ProjectorTablesMissing(projector=projector.name, tables=said, objects=objects)
+
+
+def of_missing(table: TableName, relation: Relation | None) -> dict[str, Any]:
+    """A table that a projector is said to fill, and that cannot be emptied."""
+    if relation is None:
+        cure = "apply what is pending with balados-db migrate, or correct `tables` in the manifest"
+        return of_table(*table, "does not exist", cure)
+    reason = f"is a {relation.kind.name.lower()}" if not relation.holds_rows else f"holds {relation.role.value}"
+    return of_table(*table, f"{reason}: it is not emptied", "take it out of `tables` in the manifest")
+
+
+def untruncatable(found: SchemaState, role: str) -> EmptyImpossible:
+    """Tables that this role may not empty."""
+    objects = [
+        of_table(
+            *(found.name, name, "this role may not truncate it"),
+            f"grant truncate on {cures.quoted(found.name, name)} to {cures.quoted(role)}",
+        )
+        for name in found.cannot_empty
+    ]
+    reason = f"this role may not truncate {listed(found.cannot_empty)}"
+    return EmptyImpossible(schema=found.name, reason=reason, objects=objects, hint=cures.advice(objects, _RECREATE))
+
+
+def unemptied(schema: str, reason: str, cure: str) -> EmptyImpossible:
+    """A schema in which emptying would not leave what its migrations make."""
+    objects = [cures.in_the_way("schema", schema, reason, cure, schema)]
+    return EmptyImpossible(schema=schema, reason=reason, objects=objects, hint=cure)
+
+
+def undroppable(found: SchemaState) -> Undroppable:
+    """Objects of kinds that are not dropped for anybody."""
+    objects = [of_undroppable(named, found.name) for named in found.undroppable]
+    instead = () if found.cannot_empty else (_EMPTY,)
+    names = listed(found.undroppable)
+    return Undroppable(schema=found.name, names=names, objects=objects, hint=cures.advice(objects, *instead))
+
+
+def of_undroppable(named: str, schema: str) -> dict[str, Any]:
+    """One of them: `type identity`, as the server calls it."""
+    reason = "is of a kind that balados-db does not drop"
+    type_ = next((t for t in sorted(cures.MOVABLE, key=len, reverse=True) if named.startswith(f"{t} ")), None)
+    if type_ is None:
+        return cures.in_the_way("object", named, reason, f"drop {named}", schema)
+    identity = named.removeprefix(f"{type_} ")
+    cure = (
+        f"drop {named}; or, to keep it, move it into a schema to make for it: "
+        f"{cures.moved(type_, identity, cures.SHARED)}"
+    )
+    return cures.in_the_way(type_, identity, reason, cure, schema)
+
+
+def unmade(found: SchemaState, impossible: str, why: str) -> RecreateImpossible:
+    """A schema whose migrations cannot make it anew in one transaction."""
+    cure = f"let `migrations` under [schemas.{cures.key(found.name)}] name files that make all of it in a transaction"
+    objects = [cures.in_the_way("schema", found.name, impossible, cure, found.name)]
+    instead = (_EMPTY,) if found.exists and not found.cannot_empty else ()
+    hint = cures.advice(objects, *instead)
+    return RecreateImpossible(schema=found.name, reason=f"{impossible} ({why})", objects=objects, hint=hint)
+
+
+# ── positions ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def of_position(name: str, found: Sequence[tuple[CheckpointTable, CheckpointState]]) -> dict[str, Any]:
+    """A name that has a position and no declaration: the two that it may get, or the end of a leftover."""
+    cure = (
+        "if its tables are rebuilt from events, declare it in the manifest:\n"
+        f'[projectors.{cures.key(name)}]\ntables = ["SCHEMA.TABLE"]\n'
+        "if it fills no tables and its position is to stay:\n"
+        f'[subscriptions.{cures.key(name)}]\nreplay = "never"\n'
+        f"if it is a leftover: {'; '.join(_forgetting(name, checkpoint) for checkpoint, _ in found)}"
+    )
+    positions = ", ".join(f"{row.table} ({row.position})" for _, row in found)
+    return cures.in_the_way("position", name, f"has a position in {positions}", cure, found[0][1].table.schema)
+
+
+def _forgetting(name: str, checkpoint: CheckpointTable) -> str:
+    table, column = cures.quoted(*checkpoint.table), cures.quoted(checkpoint.projector)
+    return f"delete from {table} where {column} = {cures.literal(name)}"
+
+
+# ── who is in the way ────────────────────────────────────────────────────────────────────────────────────
+
+
+def of_live(projector: LiveProjector) -> dict[str, Any]:
+    """A running projector: its memory would survive, so it is stopped, not merely disconnected."""
+    return cures.in_the_way(
+        "process",
+        str(projector.pid),
+        f"runs {projector.name} for user {projector.user}",
+        f"stop {_application(projector.application)}, then start it again afterwards"
+        " (a connection that is cut comes back with its old position)",
+        **vars(projector),
+    )
+
+
+def of_blocker(
+    table: str, schema: str, pid: int | None, user: str, application: str, state: str, gid: str | None
+) -> dict[str, Any]:
+    """Who holds a lock on a table that is wanted."""
+    if pid is None:
+        name = cures.literal(gid or "?")
+        cure = f"decide about it, in this database: commit prepared {name}, or rollback prepared {name}"
+        return cures.in_the_way("prepared transaction", gid or "?", f"holds a lock on {table}", cure, schema, gid=gid)
+    doing = f", which is {state}" if state else ""
+    return cures.in_the_way(
+        "process",
+        str(pid),
+        f"holds a lock on {table} (user {user}, {_application(application)}{doing})",
+        f"let {_application(application)} end its transaction, or: select pg_terminate_backend({pid})",
+        schema,
+        pid=pid,
+        user=user,
+        application=application,
+    )
+
+
+def _application(name: str) -> str:
+    return f"the application {name!r}" if name else "the application (it gives itself no name)"
+
+
+# ── what the server itself said ──────────────────────────────────────────────────────────────────────────
+
+
+def of_denied(said: str, role: str) -> dict[str, Any]:
+    """What this role may not touch, by the server's own sentence."""
+    whom = cures.quoted(role) if role else "the role that you connect as"
+    denied = re.match(r"permission denied for (\w+(?: \w+)*?) (\S+)$", said)
+    if denied:
+        type_, name = denied.groups()
+        cure = f"grant what is missing on {type_} {name} to {whom}, or connect as its owner"
+        return cures.in_the_way(type_, name, said, cure)
+    owned = re.match(r"must be owner of (\w+(?: \w+)*?) (\S+)$", said)
+    if owned:
+        type_, name = owned.groups()
+        cure = f"connect as its owner, or: alter {type_} {name} owner to {whom}"
+        return cures.in_the_way(type_, name, said, cure)
+    return cures.in_the_way("role", role, said, "grant it what is missing, or connect as the owner")
+
+
+def of_guard(context: str, said: str) -> dict[str, Any]:
+    """The function that refused, by the first line of where the server was."""
+    found = re.match(r"PL/\w+ function (.+\)) line", context)
+    cure = "it is somebody's guard: ask whoever made it, and disable its trigger for the reset if they agree"
+    return cures.in_the_way("function", found[1] if found else "of the database's own", f"says: {said}", cure)
+
+
+def of_undropped(type_: str, identity: str, said: str) -> dict[str, Any]:
+    """What could not be dropped, with what the server says of it."""
+    first = said.splitlines()[0] if said else "it stays"
+    return cures.in_the_way(type_, identity, first, "drop or move what depends on it, then run it again")
+
+
+def of_difference(kind: str, name: str) -> dict[str, Any]:
+    """A difference between what is there and what the migrations make."""
+    reasons = {
+        "extra": ("is there, and no migration makes it", "write it into a migration, or drop it"),
+        "missing": ("is not there, and a migration makes it", "make it as the migration does"),
+        "other": ("is there, but not as the migrations make it", "change it, or write that into a migration"),
+    }
+    reason, cure = reasons.get(kind, reasons["other"])
+    return cures.in_the_way("difference", name, reason, f"{cure}; or accept it by its name, with --accept")
+
+
+# ── what the reset itself ran into ───────────────────────────────────────────────────────────────────────
+
+
+def of_broken(said: str) -> dict[str, Any]:
+    """A kept thing that changed, `kind: identity`: what to look for, since nothing was to touch it."""
+    kind, _, identity = said.partition(": ")
+    type_, reason, cure = _BROKEN.get(kind, _BROKEN["changed"])
+    return cures.in_the_way(type_, identity.removeprefix(WRITTEN) or said, reason, cure)
+
+
+WRITTEN = "rows written by this transaction in "  # what the fingerprint calls them
+_BROKEN = {
+    "written": (
+        "table",
+        "the reset wrote to it, though it is kept",
+        "a trigger, a rule or a foreign key (on delete cascade) of an emptied table or of a table of positions writes "
+        "there: drop or disable it",
+    ),
+    "gained": (
+        "object",
+        "it would be new on a table that is kept",
+        "a migration of the scope adds it: write that into the migrations of the schema that it belongs to",
+    ),
+    "lost": (
+        "object",
+        "it would be gone, though it is kept",
+        "a migration or a trigger of the scope drops it: take that out of there",
+    ),
+    "changed": (
+        "object",
+        "it would be different, though it is kept",
+        "a migration or a trigger of the scope changes it: take that out of there",
+    ),
+    "not empty": (
+        "table",
+        "it holds rows after it was emptied",
+        "a trigger fills it again: drop or disable it",
+    ),
+    "not forgotten": (
+        "position",
+        "it is there after it was forgotten",
+        "a trigger or a rule on the table of positions keeps it: drop or disable it",
+    ),
+}

@@ -1,0 +1,339 @@
+"""Put a reset's steps in order: one transaction where it fits, else several that a journal ties together. Pure.
+
+In several, the positions go to the origin first and their rows stay: whoever starts in between replays events instead
+of losing them. The rows are forgotten last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from balados_db.model import (
+    CheckpointTable,
+    DatabaseState,
+    Files,
+    Manifest,
+    Relation,
+    Role,
+    TableName,
+)
+from balados_db.planning.plan import Locks, Phase, one_phase
+from balados_db.planning.refusals import Obstacles
+from balados_db.planning.shape import ResetRequest, Shape
+from balados_db.planning.size import (
+    batches_to_drop,
+    batches_to_empty,
+    dropped,
+    emptying,
+    fits,
+    in_order,
+    making,
+    room,
+    split,
+    too_large,
+)
+from balados_db.planning.steps import (
+    ApplyMigrations,
+    CapturePreserved,
+    CloseJournal,
+    CreateRecords,
+    CreateSchema,
+    DropContents,
+    DropRelations,
+    EmptyTables,
+    ForgetCheckpoints,
+    GiveBack,
+    NoteProgress,
+    OpenJournal,
+    ProvePreserved,
+    ProveRewound,
+    RecordStructure,
+    RefreshViews,
+    RestartSequences,
+    RewindCheckpoints,
+    SeedEventStore,
+    Step,
+    WriteReceipt,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """Everything that the steps of a reset are built from."""
+
+    state: DatabaseState
+    manifest: Manifest
+    files: Files
+    request: ResetRequest
+    shape: Shape
+    obstacles: Obstacles
+
+    @property
+    def rows(self) -> bool:
+        """Whether every kept row is compared: when asked for, or when the server does not count what is written."""
+        identity = self.state.identity
+        return self.request.verify_rows or (identity is not None and not identity.counts_writes)
+
+    @property
+    def projectors(self) -> tuple[str, ...]:
+        """The names of those who start over."""
+        return tuple(p.name for p in self.shape.projectors)
+
+    @property
+    def checkpoints(self) -> tuple[CheckpointTable, ...]:
+        """The tables in which positions are forgotten; those that are emptied themselves need no forgetting."""
+        emptied = set(self.shape.emptied_names)
+        there = self.state.checkpoint_tables
+        return tuple(c for c in self.manifest.checkpoints if c.table in there and c.table not in emptied)
+
+
+def reset_phases(ground: Ground) -> tuple[Phase, ...]:
+    """The phases of a reset. Raises TooLarge where not even a part of it fits into a transaction."""
+    if fits(ground.state, ground.shape):
+        return one_phase("reset", _at_once(ground), _locks(ground))
+    return tuple(_several(ground))
+
+
+# ── one transaction ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _at_once(ground: Ground) -> list[Step]:
+    state, shape = ground.state, ground.shape
+    steps: list[Step] = [] if state.own_schema else [CreateRecords()]
+    refilled = (*shape.emptied_names, *(view.table for view in shape.refreshed))
+    steps.append(CapturePreserved(recreated=shape.recreated, emptied=refilled, kept=_stay(ground), rows=ground.rows))
+    # What is dropped may reference what is emptied, and what is made anew may be shown by what is refreshed.
+    steps += _dropping(ground)
+    steps += _emptying(ground)
+    steps += _making(ground)
+    steps += _refreshing(ground)
+    steps += _forgetting(ground)
+    steps += [RecordStructure(schema=name) for name in shape.recreated]
+    steps += [CloseJournal()] if state.journal else []
+    return [*steps, ProvePreserved(emptied=shape.emptied_names, forgotten=ground.projectors), WriteReceipt()]
+
+
+def _stay(ground: Ground) -> tuple[TableName, ...]:
+    """What stays where it is in schemas that are recreated: positions, and other tools' histories."""
+    return tuple(r.table for n in ground.shape.recreated for r in ground.state.schema(n).relations if r.stays)
+
+
+def _dropping(ground: Ground) -> list[Step]:
+    """All at once: recreated schemas may depend on one another."""
+    there = tuple(name for name in ground.shape.recreated if ground.state.schema(name).exists)
+    return [DropContents(schemas=there, keep=_stay(ground))] if there else []
+
+
+def _emptying(ground: Ground) -> list[Step]:
+    shape = ground.shape
+    steps: list[Step] = [EmptyTables(tables=shape.emptied_names, settings=_settings(ground))] if shape.emptied else []
+    return [*steps, *_seeding(ground)]
+
+
+def _settings(ground: Ground) -> tuple[tuple[str, str], ...]:
+    """What lets a reset through the event store's own guards."""
+    store = ground.manifest.event_store
+    return tuple(store.layout.reset_settings.items()) if ground.shape.store and store and store.layout else ()
+
+
+def _seeding(ground: Ground) -> list[Step]:
+    store = ground.manifest.event_store
+    seeds = ground.shape.store and store and store.layout and store.layout.seed
+    return [SeedEventStore(schema=ground.shape.store)] if ground.shape.store and seeds else []
+
+
+def _making(ground: Ground) -> list[Step]:
+    return [
+        *(CreateSchema(schema=n) for n in ground.shape.recreated if not ground.state.schema(n).exists),
+        *(step for name in ground.shape.recreated for step in _made(ground, name)),
+    ]
+
+
+def _made(ground: Ground, name: str) -> list[Step]:
+    ids = tuple(m.id for m in ground.files.get(name, ()))
+    stay = tuple(table.name for table in _stay(ground) if table.schema == name)
+    back: list[Step] = [GiveBack(schema=name, keep=stay)] if ground.state.schema(name).exists else []
+    return [ApplyMigrations(schema=name, migrations=ids), *back]
+
+
+def _refreshing(ground: Ground) -> list[Step]:
+    views = tuple(view.table for view in in_order(ground.shape.refreshed, ground.obstacles.reading))
+    return [RefreshViews(views=views)] if views else []
+
+
+def _forgetting(ground: Ground) -> list[Step]:
+    if ground.shape.store is not None:
+        return [ForgetCheckpoints(table=c.table, projectors=(), everybody=True) for c in ground.checkpoints]
+    names = ground.projectors
+    return [ForgetCheckpoints(table=c.table, projectors=names) for c in ground.checkpoints if names]
+
+
+def _locks(ground: Ground) -> Locks:
+    state, shape = ground.state, ground.shape
+    recreated = [r for n in shape.recreated for r in state.schema(n).relations]
+    doomed = [r for r in (*recreated, *shape.emptied) if r.role is not Role.EXTENSION]
+    kept = tuple(dict.fromkeys(table for _, table in ground.obstacles.lock_too))
+    return _with_checkpoints(ground, (*_lockable(doomed), *kept))
+
+
+def _lockable(relations: list[Relation]) -> tuple[TableName, ...]:
+    """In the order of their age, whoever takes them."""
+    found = [r for r in relations if r.holds_rows and r.lockable]
+    return tuple(r.table for r in sorted(found, key=lambda r: r.oid))
+
+
+def _with_checkpoints(ground: Ground, exclusive: tuple[TableName, ...]) -> Locks:
+    own = [r.table for r in ground.shape.emptied]
+    positions = tuple(t for t in ground.state.checkpoint_tables if t not in own)
+    return Locks(checkpoints=positions, exclusive=tuple(t for t in exclusive if t not in positions))
+
+
+# ── several transactions ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _several(ground: Ground) -> Iterator[Phase]:
+    """Number the transactions: each but the last one notes how many are done."""
+    between = [*_drop_phases(ground), *_empty_phases(ground), *_make_phases(ground)]
+    total = len(between) + 2
+    yield _first(ground, total)
+    for number, (name, steps, locks) in enumerate(between, start=2):
+        framed = _framed(ground, steps)
+        yield Phase(name=name, steps=(*framed, NoteProgress(done=number, phases=total)), locks=locks)
+    yield _last(ground)
+
+
+Part = tuple[str, list[Step], Locks]
+
+
+def _framed(ground: Ground, steps: list[Step], forgotten: tuple[str, ...] = ()) -> tuple[Step, ...]:
+    """A part of the work, proved by itself: everything outside the scope's own tables is what it was."""
+    emptied = tuple(t for step in steps if isinstance(step, EmptyTables) for t in step.tables)
+    capture = CapturePreserved(recreated=_touched(ground), emptied=emptied, kept=_untouched(ground), rows=ground.rows)
+    return (capture, *steps, ProvePreserved(emptied=emptied, forgotten=forgotten))
+
+
+def _touched(ground: Ground) -> tuple[str, ...]:
+    names = [*ground.shape.recreated, *(r.schema for r in ground.shape.emptied)]
+    return tuple(dict.fromkeys(names))
+
+
+def _untouched(ground: Ground) -> tuple[TableName, ...]:
+    """The relations that stay what they are in schemas of which others are emptied or dropped."""
+    gone = {r.oid for r in (*ground.shape.emptied, *ground.shape.refreshed, *dropped(ground.state, ground.shape))}
+    relations = (r for name in _touched(ground) for r in ground.state.schema(name).relations)
+    return tuple(r.table for r in relations if r.oid not in gone and not r.owned)
+
+
+def _first(ground: Ground, total: int) -> Phase:
+    """Before anything is destroyed: the positions, and the note that there is something to finish.
+
+    Events and positions go together: an event that is gone cannot be replayed.
+    """
+    journal = OpenJournal(
+        scope=ground.request.scope.value,
+        schemas=tuple(way.schema for way in ground.shape.ways),
+        recreated=ground.shape.recreated,
+        projectors=ground.projectors,
+        arguments=ground.request.arguments,
+        phases=total,
+    )
+    store = tuple(r for r in ground.shape.emptied if r.schema == ground.shape.store)
+    if (locks := sum(map(emptying, store))) > room(ground.state):
+        raise too_large(ground.state, locks)
+    if store:
+        tables = tuple(r.table for r in store)
+        steps = [EmptyTables(tables=tables, settings=_settings(ground)), *_seeding(ground), *_forgetting(ground)]
+    else:
+        steps = _rewinding(ground)
+    return Phase(
+        name="begin",
+        steps=(
+            CreateRecords(),
+            journal,
+            *_framed(ground, steps, ground.projectors),
+            NoteProgress(done=1, phases=total),
+        ),
+        locks=_with_checkpoints(ground, _lockable(list(store))),
+    )
+
+
+def _rewinding(ground: Ground) -> list[Step]:
+    """To the origin, rows kept; where a table has no position to set, its rows go at once."""
+    names = ground.projectors
+    return [
+        RewindCheckpoints(table=c.table, projectors=names)
+        if _can_be_rewound(c)
+        else ForgetCheckpoints(table=c.table, projectors=names)
+        for c in ground.checkpoints
+        if names
+    ]
+
+
+def _can_be_rewound(checkpoint: CheckpointTable) -> bool:
+    return checkpoint.set is not None or (checkpoint.sql is None and checkpoint.position is not None)
+
+
+def _drop_phases(ground: Ground) -> Iterator[Part]:
+    obstacles = ground.obstacles
+    shared = frozenset(oid for oid, _ in obstacles.lock_too)
+    order = (*obstacles.foreign_keys, *obstacles.inside)
+    batches = batches_to_drop(ground.state, dropped(ground.state, ground.shape), order, shared)
+    for number, batch in enumerate(batches, start=1):
+        oids = {r.oid for r in batch}
+        kept = tuple(dict.fromkeys(table for oid, table in obstacles.lock_too if oid in oids))
+        step = DropRelations(relations=tuple(r.table for r in batch), schemas=ground.shape.recreated)
+        yield f"drop {number} of {len(batches)}", [step], Locks(exclusive=(*_lockable(list(batch)), *kept))
+
+
+def _empty_phases(ground: Ground) -> Iterator[Part]:
+    tables = [r for r in ground.shape.emptied if r.schema != ground.shape.store]
+    obstacles = ground.obstacles
+    batches = batches_to_empty(ground.state, tables, obstacles.foreign_keys, obstacles.inside)
+    parents = tuple(sorted(r.table for r in split(tables, obstacles.inside) if r.sequences))
+    for number, batch in enumerate(batches, start=1):
+        steps: list[Step] = [EmptyTables(tables=tuple(r.table for r in batch))]
+        if parents and number == len(batches):
+            steps.append(RestartSequences(tables=parents))
+        yield f"empty {number} of {len(batches)}", steps, Locks(exclusive=_lockable(list(batch)))
+
+
+def _make_phases(ground: Ground) -> Iterator[Part]:
+    """All migrations at once where that fits; else a transaction a file, as they were applied once."""
+    if not ground.shape.recreated:
+        return
+    again = [r for r in dropped(ground.state, ground.shape) if ground.state.schema(r.schema).applied]
+    left = [*_dropping(ground), *(CreateSchema(schema=n) for n in _missing(ground))]
+    if sum(map(making, again)) <= room(ground.state) // 2:
+        rest = [step for step in _making(ground) if not isinstance(step, CreateSchema)]
+        yield "make", [*left, *rest], Locks()
+        return
+    yield "drop what is left", left, Locks()
+    for name in ground.shape.recreated:
+        for migration in ground.files.get(name, ()):
+            yield f"make {migration.id}", [ApplyMigrations(schema=name, migrations=(migration.id,))], Locks()
+    yield "give back", [step for step in _making(ground) if isinstance(step, GiveBack)], Locks()
+
+
+def _missing(ground: Ground) -> list[str]:
+    return [name for name in ground.shape.recreated if not ground.state.schema(name).exists]
+
+
+def _last(ground: Ground) -> Phase:
+    known = ground.projectors and ground.shape.store is None
+    rewound = tuple(c.table for c in ground.checkpoints) if known else ()
+    steps: list[Step] = [
+        *([ProveRewound(tables=rewound, projectors=ground.projectors)] if rewound else []),
+        *_refreshing(ground),
+        *(_forgetting(ground) if ground.shape.store is None else []),
+        *(RecordStructure(schema=name) for name in ground.shape.recreated),
+    ]
+    store = ground.shape.store
+    emptied = tuple(r.table for r in ground.shape.emptied if r.schema != store)
+    framed = _framed(ground, steps)[:-1]
+    proof = ProvePreserved(emptied=emptied, forgotten=ground.projectors)
+    return Phase(
+        name="finish",
+        steps=(*framed, proof, CloseJournal(), WriteReceipt()),
+        locks=_with_checkpoints(ground, ()),
+    )

@@ -1,0 +1,89 @@
+"""Judge whether every projection can be rebuilt: positions, declared tables, rows that nobody fills. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from balados_db.finding import Finding, error, warning
+from balados_db.model import CheckpointState, DatabaseState, Files, Manifest, Role, SchemaKind
+from balados_db.planning.cures import key
+from balados_db.planning.migrate import pending
+from balados_db.planning.refusals import is_missing
+from balados_db.planning.status import progress_of
+from balados_db.planning.steps import listed
+
+_FORGET = "forget it: balados-db reset --projector NAME; or delete the row"
+
+
+def of_positions(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
+    """Positions that cannot be right, names that nobody declared, tables of positions that are not there."""
+    yield from _of_numbers(state, manifest)
+    known = {p.name for p in manifest.projectors} | set(manifest.subscriptions)
+    for name in sorted({c.projector for c in state.checkpoints} - known):
+        yield _undeclared(name, state, manifest)
+    for checkpoint in manifest.checkpoints:
+        if is_missing(checkpoint, state, manifest):
+            said = f"{checkpoint.table}: this table of positions is declared, but not there"
+            cure = 'make it, or take its [[checkpoints]] out of the manifest; "optional" says that it may be missing'
+            yield error("checkpoints_missing", str(checkpoint.table), said, cure)
+
+
+def _undeclared(name: str, state: DatabaseState, manifest: Manifest) -> Finding:
+    """Where only projectors write, a reset refuses such a name; elsewhere it keeps the position."""
+    tables = tuple(c.table for c in state.checkpoints if c.projector == name)
+    refused = {c.table for c in manifest.checkpoints if c.refuses_undeclared} & set(tables)
+    said = f"{name}: has a position in {listed(tables)}, but nobody declared it"
+    cure = f"declare [projectors.{key(name)}] with its tables, or [subscriptions.{key(name)}]"
+    return (error if refused else warning)("position_undeclared", name, said, cure)
+
+
+def _of_numbers(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
+    """Of everybody; a row that tells a declared projector's progress is `status`'s to call ahead."""
+    said = [progress_of(state, manifest, p.name) for p in manifest.projectors]
+    numbered = {c.table for c in manifest.checkpoints if c.position}
+    for row in state.checkpoints:
+        where = f"{row.projector} in {row.table}"
+        if row.position is None and row.table in numbered:
+            message = f"{where}: the position is NULL: no event's number is ever greater than that"
+            yield error("position_null", row.projector, message, _FORGET)
+        ahead = _ahead(row, state.head)
+        if ahead and row not in said:
+            message = f"{where}: is ahead of the head by {ahead}: it will skip new events"
+            yield error("ahead_of_head", row.projector, message, _FORGET)
+
+
+def _ahead(row: CheckpointState, head: int | None) -> int:
+    """How far a position is beyond the newest event."""
+    return max(0, row.position - head) if isinstance(row.position, int) and head is not None else 0
+
+
+def of_projectors(state: DatabaseState, manifest: Manifest, files: Files) -> Iterator[Finding]:
+    """Declared tables that are not there, and rows that nobody rebuilds."""
+    for projector in manifest.projectors:
+        for table in projector.tables:
+            found = state.relation(table)
+            if _is_made(state, table.schema, files) and (found is None or not found.holds_rows):
+                said = f"{projector.name}: {table} {'is no table' if found else 'does not exist'}"
+                cure = "mend its name in the manifest, or write the migration that makes it"
+                yield error("projector_table_missing", str(table), said, cure)
+    for schema in manifest.of_kind(SchemaKind.PROJECTION):
+        yield from _of_unbuilt(state, manifest, schema.name)
+
+
+def _is_made(state: DatabaseState, schema: str, files: Files) -> bool:
+    """Whether everything that is to come is there: else the missing schema or migration is the finding."""
+    found = state.schema(schema)
+    return found.exists and not pending(found, files.get(schema, ()))
+
+
+def _of_unbuilt(state: DatabaseState, manifest: Manifest, schema: str) -> Iterator[Finding]:
+    filled = {table for projector in manifest.projectors for table in projector.tables}
+    found = state.schema(schema)
+    seeded = found.record.seeded if found.record else ()
+    for table in found.tables:
+        alone = table.table not in filled and table.name not in seeded and not table.is_partition
+        if table.role is Role.CONTENT and table.rows != 0 and alone:
+            holds = "holds rows" if table.rows else "may hold rows"
+            said = f"{table.table}: {holds} that no declared projector rebuilds: a reset loses them"
+            cure = "name the table in its projector, or move it into a permanent schema"
+            yield warning("rebuilt_by_nobody", str(table.table), said, cure)
