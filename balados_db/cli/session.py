@@ -69,8 +69,12 @@ class Session:
 
     def open(self, database: str | None = None) -> Connection[Any]:
         """Open a connection; `database` overrides the URL's."""
+        import logging
+
         from balados_db.postgres.connection import connect
 
+        # What the driver logs while it cleans up a lost connection: that it is lost is said by our own error.
+        logging.getLogger("psycopg").addHandler(logging.NullHandler())
         name = self.command.replace(" ", "-")
         return connect(
             self.source, command=name, database=database, wait=self.options.wait, lock_timeout=self.options.lock_timeout

@@ -140,7 +140,7 @@ def _settle(conn: Connection[Any], file: str) -> None:
     try:
         conn.execute(query("settle_deferrable"))
     except psycopg.Error as exc:
-        raise MigrationFailed(where=file, problem=exc.diag.message_primary or str(exc), hint="") from exc
+        raise _failed(exc, file, "") from exc
 
 
 # ── outside a transaction ────────────────────────────────────────────────────────────────────────────────
