@@ -35,7 +35,9 @@ OURS = ("PG", "BALADOS_DB_", "DATABASE_URL")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--dsn", help="a PostgreSQL server on which databases may be created")
-    parser.addoption("--thorough", action="store_true", help="as `make torture` has it: hundreds of crashes, minutes of loops")
+    parser.addoption(
+        "--thorough", action="store_true", help="as `make torture` has it: hundreds of crashes, minutes of loops"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -16,7 +16,7 @@ from balados_db.model import Identity, Manifest, Migration
 from balados_db.planning.plan import Fence, Phase, Plan
 from balados_db.planning.steps import CreateDatabase, OpenJournal
 from balados_db.postgres.connection import MAINTENANCE, local_settings, translated
-from balados_db.postgres.guest import give_back_session, remember_session
+from balados_db.postgres.guest import give_back_session, remember_session, send
 from balados_db.postgres.locking import Patience, begin_locked, fence, fence_stands, pid_of, strays
 from balados_db.postgres.queries import query
 from balados_db.report import StepResult
@@ -55,21 +55,36 @@ def execute(plan: Plan, orders: Orders) -> Outcome:
     Raises StalePlan when the database is no longer the one that was planned for, and whatever a step raises.
     """
     refuse_read_only(plan.identity)
-    done: list[StepResult] = []
-    if any(isinstance(step, CreateDatabase) for step in plan.steps):
-        done += _create_database(plan, orders)
+    if not any(isinstance(step, CreateDatabase) for step in plan.steps):
+        return _execute(plan, orders)
+    created = _create_database(plan, orders)
+    try:
         with orders.open() as conn:
-            plan = orders.planner(conn, ())
+            rest = _look(orders, conn)
+        outcome = _execute(rest, orders)
+    except BaladosDbError as exc:
+        exc.done = (*(result.summary for result in created), *exc.done)
+        raise
+    return replace(outcome, done=(*created, *outcome.done))
+
+
+def _execute(plan: Plan, orders: Orders) -> Outcome:
     if plan.is_empty:
-        return Outcome(done=tuple(done))
+        return Outcome(done=())
     cut: list[str] = []
     with orders.open() as conn:
         with fence(orders.open, plan.fence or Fence(), orders.patience, lambda: cut.append(_CUT_SHORT)) as guard:
             if not plan.destructive:
                 plan = _planned_anew(plan, orders, conn, guard)
-            done += _phases(plan, orders, conn, guard)
+            done = _phases(plan, orders, conn, guard)
         # After the release: while the fence stands, nobody else can hold one of its locks.
         return Outcome(done=tuple(done), warnings=(*_not_given_back(done), *_afterwards(plan, orders), *cut))
+
+
+def _look(orders: Orders, conn: Connection[Any], *ours: int) -> Plan:
+    """Look and plan; a connection that is lost meanwhile is said to be lost."""
+    with translated("look"):
+        return orders.planner(conn, ours)
 
 
 def _not_given_back(done: list[StepResult]) -> tuple[str, ...]:
@@ -81,7 +96,7 @@ _CUT_SHORT = "interrupted after the commit: the projectors were kept out for les
 
 def _planned_anew(shown: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any]) -> Plan:
     """Plan again what nobody had to confirm: whoever held the mutex before us may have left nothing to do."""
-    fresh = orders.planner(conn, (pid_of(guard),))
+    fresh = _look(orders, conn, pid_of(guard))
     if fresh.destructive:
         raise StalePlan(changes="what was harmless would now destroy something", planned=shown.digest, now=fresh.digest)
     return fresh
@@ -167,7 +182,7 @@ def _atomic(run: Run, orders: Orders, guard: Connection[Any], *, first: bool) ->
         with translated(phase.name, plan.identity):
             _begin(run, orders)
             if first and plan.destructive:
-                _refuse_stale(plan, orders.planner(conn, (pid_of(guard),)))
+                _refuse_stale(plan, _look(orders, conn, pid_of(guard)))
             done = []
             for step in phase.steps:
                 if run.progress:
@@ -188,7 +203,7 @@ def _begin(run: Run, orders: Orders) -> None:
     if run.plan.fence is not None:
         begin_locked(conn, run.phase.locks, orders.patience.locks)
         return
-    conn.execute(query("begin_migrating"))
+    send(conn, query("begin_migrating"), orders.patience.locks)  # a pooler may let us wait for minutes
     remember_session(conn)
     conn.execute(local_settings(conn))
     from psycopg import sql

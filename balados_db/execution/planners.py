@@ -14,7 +14,7 @@ from balados_db.planning.migrate import plan_migrate
 from balados_db.planning.plan import Plan, one_phase
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.reset import plan_reset
-from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_rollback
+from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_rollback, taken_back
 from balados_db.planning.shape import ResetRequest, Shape, shape_reset
 from balados_db.planning.steps import CreateRecords, StampEnvironment, Step
 from balados_db.postgres.catalog import Look, read_state, steadily
@@ -110,6 +110,8 @@ def rollback_planner(manifest: Manifest, files: Files, request: RollbackRequest)
 
         def read() -> tuple[DatabaseState, Shape, Obstacles]:
             state = read_state(look)
+            if not taken_back(state, files, request):
+                return state, Shape(), Obstacles()
             shape = shape_rollback(state, manifest, files, request)
             return state, shape, read_obstacles(look, state, shape)
 

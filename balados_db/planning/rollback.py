@@ -83,10 +83,10 @@ def plan_rollback(
     assert declared is not None
     refuse_unfinished(state)
     migrations = tuple(m.id for m in taken_back(state, files, request))
-    reset = ResetRequest(scope=Scope.of(declared.kind), schema=request.schema)
-    plan = plan_reset(state, manifest, files, reset, shape, obstacles, ignore_live=ignore_live)
     if not migrations:
         return Plan(command="rollback", identity=state.identity)
+    reset = ResetRequest(scope=Scope.of(declared.kind), schema=request.schema)
+    plan = plan_reset(state, manifest, files, reset, shape, obstacles, ignore_live=ignore_live)
     if len(plan.phases) > 1:
         raise too_large(state, needed(state, shape))
     backs = {m.id: m.rollback_source for m in files.get(request.schema, ()) if m.id in migrations}

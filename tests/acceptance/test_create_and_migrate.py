@@ -126,6 +126,18 @@ def test_migrate_is_all_or_nothing_over_every_schema(balados: Database, run_cli:
     assert run_cli("status", "--check", database=balados, manifest=manifest).status == 0
 
 
+def test_what_was_done_before_a_failure_is_said(database: Database, run_cli: Run, tmp_path: Path) -> None:
+    """`up` makes the database, then a file fails: nobody is told that nothing was changed."""
+    manifest = manifest_with(tmp_path, **{"0001_a": "select 1/0;\n"})
+    new = missing(database)
+
+    result = run_cli("up", "--json", database=new, manifest=manifest)
+
+    assert (result.status, result.json["changed"]) == (1, True)
+    assert f"create database {new.name}" in result.json["errors"][0]["message"]
+    assert "Nothing was changed" not in result.json["errors"][0]["message"]
+
+
 def test_an_error_names_file_line_and_column(database: Database, run_cli: Run, tmp_path: Path) -> None:
     """And the server's own message; the position is that of the offending word."""
     manifest = manifest_with(tmp_path, **{"0001_a": "create table t (n int);\n-- é\ninsert into nope values (1);\n"})
@@ -280,6 +292,16 @@ def test_rollback_of_a_projection_is_a_reset_of_it(filled: Database, run_cli: Ru
     left = {name for (name,) in filled.execute("select projection_name from events.projection_versions")}
     assert "PopularityProjector" not in left
     assert "SubscriptionsProjector" in left
+
+
+def test_a_rollback_that_was_done_already_has_nothing_to_do(filled: Database, run_cli: Run) -> None:
+    """The same words again are no mistake, though the projector's tables are gone by now."""
+    words = ("rollback", "--schema", "users", "--to", "0001_updated_at", "--with-dependents", "--confirm", "DELETE")
+
+    assert run_cli(*words, database=filled).status == 0
+    again = run_cli(*words, "--json", database=filled)
+
+    assert (again.status, again.json["changed"]) == (0, False), again.out
 
 
 def test_rollback_is_refused_where_a_kept_table_would_lose_something(

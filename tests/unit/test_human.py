@@ -314,7 +314,9 @@ def test_a_document_is_printed_as_it_is() -> None:
 
 def test_the_answer_and_the_conversation_are_apart() -> None:
     """Warnings and findings go to standard error."""
-    out, err = told(Report(command="status", warnings=("a",), findings=(Finding(code="b", subject="b", message="b", cure="c"),)))
+    out, err = told(
+        Report(command="status", warnings=("a",), findings=(Finding(code="b", subject="b", message="b", cure="c"),))
+    )
 
     assert out == ""
     assert err == "note: a\nfinding: b\n  → c\n"

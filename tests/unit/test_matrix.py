@@ -42,7 +42,7 @@ def test_an_outcome_without_its_facts_is_a_mistake() -> None:
         pytest.param(all_cases(), "", id="all done"),
         pytest.param(all_cases(exit=5, code="x"), "more refused than done", id="all refused"),
         pytest.param(
-            all_cases()[1:] + [case(CASES[0].name, expect="success", exit=5)], CASES[0].name, id="one expected"
+            [*all_cases()[1:], case(CASES[0].name, expect="success", exit=5)], CASES[0].name, id="one expected"
         ),
         pytest.param(all_cases(exit=5, code="x")[1:], "", id="a part of the run promises nothing"),
     ],
