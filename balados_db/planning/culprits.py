@@ -18,6 +18,7 @@ from balados_db.errors import (
 from balados_db.model import (
     CheckpointState,
     CheckpointTable,
+    Journal,
     LiveProjector,
     Projector,
     Relation,
@@ -187,6 +188,17 @@ def of_blocker(
 
 def _application(name: str) -> str:
     return f"the application {name!r}" if name else "the application (it gives itself no name)"
+
+
+def of_holder(pid: int, user: str, application: str, client: str) -> dict[str, Any]:
+    """Another run on the same database."""
+    reason = f"works on this database (user {user}, {application}, from {client})"
+    return cures.in_the_way("process", str(pid), reason, "wait for it to end", pid=pid, user=user)
+
+
+def of_unfinished(schema: str, journal: Journal) -> dict[str, Any]:
+    """A schema that an interrupted reset left neither old nor new."""
+    return cures.in_the_way("schema", schema, "is neither as it was nor as it is to be", journal.resume, schema)
 
 
 # ── what the server itself said ──────────────────────────────────────────────────────────────────────────

@@ -18,7 +18,6 @@ from balados_db.errors import (
     TemporaryDependents,
     UndeclaredPositions,
     UnfinishedReset,
-    UnknownEventStore,
 )
 from balados_db.model import (
     CheckpointState,
@@ -100,10 +99,7 @@ def _refuse_half_a_store(state: DatabaseState, manifest: Manifest) -> None:
     store = manifest.event_store
     if store is None or store.layout is None or state.event_store or not state.event_store_tables:
         return
-    missing = tuple(t for t in store.layout.proof if t not in state.event_store_tables)
-    cure = "run balados-db init, or correct `layout` in the manifest"
-    objects = [culprits.of_table(store.name, name, "is missing, or is no table", cure) for name in missing]
-    raise UnknownEventStore(schema=store.name, missing=listed(missing), objects=objects)
+    raise culprits.store_missing(store.name, tuple(t for t in store.layout.proof if t not in state.event_store_tables))
 
 
 def _no_table(table: TableName) -> dict[str, Any]:
@@ -179,7 +175,10 @@ def refuse_unfinished(state: DatabaseState, shape: Shape | None = None) -> None:
         projectors = {projector.name for projector in shape.projectors}
         if schemas >= set(journal.schemas) and projectors >= set(journal.projectors):
             return
-    raise UnfinishedReset(begun=journal.begun_at, done=journal.done, phases=journal.phases, resume=journal.resume)
+    objects = [culprits.of_unfinished(name, journal) for name in journal.schemas]
+    raise UnfinishedReset(
+        begun=journal.begun_at, done=journal.done, phases=journal.phases, resume=journal.resume, objects=objects
+    )
 
 
 def refuse_live(state: DatabaseState, shape: Shape) -> None:

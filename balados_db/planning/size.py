@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from balados_db.errors import TooLarge
 from balados_db.model import DatabaseState, Relation, RelationKind, Role
+from balados_db.planning.cures import in_the_way
 from balados_db.planning.shape import Shape
 
 Ties = tuple[tuple[int, int], ...]  # (one that goes first, one that goes later), by oid
@@ -62,7 +63,9 @@ def dropped(state: DatabaseState, shape: Shape) -> tuple[Relation, ...]:
 def too_large(state: DatabaseState, locks: int) -> TooLarge:
     """Say how many locks one transaction would hold, and the setting that makes room for them."""
     advice = -(-locks * 64 // room(state))
-    return TooLarge(needed=locks, room=room(state), advice=advice)
+    cure = f"raise max_locks_per_transaction to at least {advice} and restart the server"
+    setting = in_the_way("setting", "max_locks_per_transaction", f"has room for about {room(state)} locks", cure)
+    return TooLarge(needed=locks, room=room(state), advice=advice, objects=[setting])
 
 
 # ── batches ──────────────────────────────────────────────────────────────────────────────────────────────

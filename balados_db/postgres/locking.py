@@ -14,7 +14,7 @@ from psycopg import sql
 
 from balados_db.errors import LockHeld, LockTimeout, ProjectorsLive, StalePlan
 from balados_db.model import LiveProjector, TableName
-from balados_db.planning.culprits import of_blocker, of_live
+from balados_db.planning.culprits import of_blocker, of_holder, of_live
 from balados_db.planning.cures import advice
 from balados_db.planning.plan import Fence, Locks
 from balados_db.planning.steps import listed
@@ -121,7 +121,9 @@ def _take_mutex(conn: Connection[Any], seconds: float) -> None:
     holder = conn.execute(query("select_mutex_holder")).fetchone()
     if holder is None:
         raise LockHeld(holder="it has just ended")
-    raise LockHeld(holder=f"process {holder.pid}, {holder.application}, user {holder.user}, from {holder.client}")
+    who = of_holder(holder.pid, holder.user, holder.application, holder.client)
+    said = f"process {holder.pid}, {holder.application}, user {holder.user}, from {holder.client}"
+    raise LockHeld(holder=said, objects=[who])
 
 
 def _take_projectors(conn: Connection[Any], wanted: Fence, seconds: float) -> None:
