@@ -365,6 +365,13 @@ class UnfinishedReset(Protected):
     cure = "stop the projectors, then finish it: {resume}"
 
 
+class NotGivenBack(Protected):
+    """{count} right(s) could not be given back to what was made anew: {names}. Nothing was changed."""
+
+    code = "not_given_back"
+    cure = "do what is said beside each, or reset with --empty, which leaves them as they are"
+
+
 class NotAllowed(Protected):
     """Role {role!r} may not do this: {problem}"""
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from psycopg import sql
 
-from balados_db.errors import PromiseBroken, StalePlan
+from balados_db.errors import NotGivenBack, PromiseBroken, StalePlan
 from balados_db.execution.positions import prove_forgotten
 from balados_db.execution.run import Details, Run, filled, handles
 from balados_db.model import (
@@ -17,13 +17,14 @@ from balados_db.model import (
     TableName,
 )
 from balados_db.planning import steps
-from balados_db.planning.culprits import of_broken
+from balados_db.planning.culprits import of_broken, of_unreturned
 from balados_db.planning.cures import advice
 from balados_db.planning.steps import Step, listed
-from balados_db.postgres import contents, eventstore, preservation
+from balados_db.postgres import contents, eventstore, preservation, rights
 from balados_db.postgres.connection import translated
 from balados_db.postgres.journal import noted_rights
 from balados_db.postgres.queries import query
+from balados_db.postgres.rights import read_rights
 
 
 @handles(steps.CapturePreserved)
@@ -34,7 +35,6 @@ def capture_preserved(step: steps.CapturePreserved, run: Run) -> Details:
         emptied=_oids(run, step.emptied),
         kept=_oids(run, step.kept),
         written=_with_partitions(run, _oids(run, tuple(s.table for s in _moving(run)))),
-        members=not run.plan.journalled,
     )
     run.preserved = preservation.capture(run.conn, boundary, _positions(run), _moved(run), rows=step.rows)
     hashed = {"tables_hashed": len(run.preserved.rows)} if run.preserved.rows is not None else {}
@@ -128,7 +128,7 @@ def drop_contents(step: steps.DropContents, run: Run) -> Details:
     """The schema itself stays, and with it its owner, grants, default privileges and extensions."""
     for name in step.schemas:
         kept = tuple(t.name for t in step.keep if t.schema == name)
-        run.rights[name] = noted_rights(run.conn, name) or contents.read_rights(run.conn, name, kept)
+        run.rights[name] = noted_rights(run.conn, name) or read_rights(run.conn, name, kept)
     return {"rounds": contents.drop_contents(run.conn, step.schemas, step.keep)}
 
 
@@ -140,10 +140,15 @@ def drop_relations(step: steps.DropRelations, run: Run) -> Details:
 
 @handles(steps.GiveBack)
 def give_back(step: steps.GiveBack, run: Run) -> Details:
-    """What was promised before the phrase was asked for: the rest is listed there."""
-    rights = run.rights.get(step.schema) or noted_rights(run.conn, step.schema)
-    assert rights is not None
-    lost = contents.give_back(run.conn, step.schema, rights, step.keep)
+    """What was said before the phrase was asked for may be lost; anything else takes everything back."""
+    before = run.rights.get(step.schema) or noted_rights(run.conn, step.schema)
+    assert before is not None
+    lost = rights.give_back(run.conn, step.schema, before, step.keep)
+    unsaid = [text for text in lost if text not in run.plan.not_restored and text not in before.promised]
+    if unsaid:
+        role = run.plan.identity.role if run.plan.identity else ""
+        objects = [of_unreturned(text, role) for text in unsaid]
+        raise NotGivenBack(count=len(unsaid), names=listed(tuple(unsaid)), objects=objects)
     return {"not_restored": list(lost)}
 
 

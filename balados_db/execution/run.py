@@ -16,9 +16,10 @@ from balados_db.model import (
 )
 from balados_db.planning.plan import Phase, Plan
 from balados_db.planning.steps import Step
-from balados_db.postgres import contents, preservation
+from balados_db.postgres import preservation
 from balados_db.postgres.catalog import Look, read_state
 from balados_db.postgres.queries import query
+from balados_db.postgres.rights import Rights
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -42,7 +43,7 @@ class Run:
     progress: Callable[[str], None] | None = None
     ours: tuple[int, ...] = ()  # processes of this run
     preserved: preservation.Preserved | None = None
-    rights: dict[str, contents.Rights] = field(default_factory=dict)
+    rights: dict[str, Rights] = field(default_factory=dict)
 
     @property
     def atomic(self) -> bool:

@@ -196,6 +196,19 @@ def of_holder(pid: int, user: str, application: str, client: str) -> dict[str, A
     return cures.in_the_way("process", str(pid), reason, "wait for it to end", pid=pid, user=user)
 
 
+def of_unreturned(said: str, role: str) -> dict[str, Any]:
+    """A right that nobody had said would be lost: `object: right`, in the words of the preview."""
+    identity, _, right = said.partition(": ")
+    word, _, name = right.partition(" ")
+    whom = cures.quoted(role) if role else "the role that you connect as"
+    cure = f"connect as a role that may give it, or write it into the migrations ({right})"
+    if word == "owner":
+        cure = f"grant {cures.quoted(name)} to {whom}, and let {cures.quoted(name)} create in the schema"
+    if word == "membership":
+        cure = "connect as the publication's owner, or take the table out of it until the reset is done"
+    return cures.in_the_way("right", identity, f"{right} cannot be given back", cure)
+
+
 def of_unfinished(schema: str, journal: Journal) -> dict[str, Any]:
     """A schema that an interrupted reset left neither old nor new."""
     return cures.in_the_way("schema", schema, "is neither as it was nor as it is to be", journal.resume, schema)

@@ -283,7 +283,7 @@ def _schemas(
             other_objects=len(others[name]),
             extensions=tuple(e.name for e in extensions[name]),
             undroppable=tuple(f"{o.type} {o.identity}" for o in others[name] if o.type not in DROPPABLE),
-            not_restorable=tuple(f"{name}.{r.name}: {r.fact}" for r in lost[name]),
+            not_restorable=tuple(f"{r.name}: {r.fact}" for r in lost[name]),
             cannot_empty=tuple(r.name for r in relations.get(name, ()) if r.role is Role.CONTENT and not r.may_empty),
             structure=digest_of(structures[name]) if name in plain else "",
             history=name in applied,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from psycopg.sql import Identifier
 
 from balados_db.model import OWN_SCHEMA, Journal, TableName
-from balados_db.postgres.contents import Rights
 from balados_db.postgres.eventstore import existing_tables
 from balados_db.postgres.queries import query
+from balados_db.postgres.rights import Rights
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -59,12 +59,14 @@ def close_journal(conn: Connection[Any]) -> None:
         conn.execute(query("close_journal").format(own=OWN))
 
 
-def _noted(rights: Rights) -> dict[str, list[dict[str, Any]]]:
-    return {name: [row._asdict() for row in getattr(rights, name)] for name in _PARTS}
+def _noted(rights: Rights) -> dict[str, list[Any]]:
+    rows = {name: [row._asdict() for row in getattr(rights, name)] for name in _PARTS}
+    return {**rows, "promised": list(rights.promised)}
 
 
-def _rights(noted: Mapping[str, list[dict[str, Any]]]) -> Rights:
-    return Rights(**{name: tuple(SimpleNamespace(**row) for row in noted[name]) for name in _PARTS})
+def _rights(noted: Mapping[str, list[Any]]) -> Rights:
+    rows = {name: tuple(SimpleNamespace(**row) for row in noted[name]) for name in _PARTS}
+    return Rights(**rows, promised=tuple(noted["promised"]))
 
 
-_PARTS = ("relations", "routines", "memberships")
+_PARTS = ("objects", "memberships")

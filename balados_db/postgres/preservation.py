@@ -31,7 +31,6 @@ class Boundary:
     emptied: tuple[int, ...] = ()
     kept: tuple[int, ...] = ()  # relations in recreated schemas that stay
     written: tuple[int, ...] = ()  # checkpoint tables: checked by value instead
-    members: bool = True  # whether what `recreated` schemas publish counts: another transaction gives it back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +65,7 @@ def capture(
 def _facts(conn: Connection[Any], boundary: Boundary) -> dict[Key, Fact]:
     rows = conn.execute(
         query("select_fingerprint"),
-        {**_seen(boundary), "written": list(boundary.written), "members": boundary.members},
+        {**_seen(boundary), "written": list(boundary.written)},
     )
     return {(r.catalog, r.key): (r.identity, r.facts) for r in rows}
 

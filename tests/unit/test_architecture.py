@@ -78,7 +78,7 @@ NOT_A_SCHEMA = {
     "demo/story.py": "events",  # a key of the answer: how many there were
     "planning/plan.py": "system",  # a key of the digest: the server's system identifier
     "postgres/catalog.py": "public",  # exists in every database: empty and undeclared it is not worth a line
-    "postgres/contents.py": "public",  # PUBLIC, the role of everybody
+    "postgres/rights.py": "public",  # PUBLIC, the role of everybody
 }
 
 SQL = re.compile(

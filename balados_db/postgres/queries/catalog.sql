@@ -83,19 +83,46 @@ select n.nspname as schema, e.extname as name
  order by 1, 2
 
 -- select_not_restorable --
--- Owners and publication members that this role could not give back to what it recreates.
-select n.nspname as schema,
-       c.relname as name,
-       'owner ' || pg_catalog.pg_get_userbyid(c.relowner) as fact
-  from pg_catalog.pg_class c
-  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
- where n.nspname = any (%(schemas)s)
-   and c.relkind in ('r', 'p', 'v', 'm', 'f')
-   and not pg_catalog.pg_has_role(c.relowner, 'MEMBER')
-   and not exists (select from pg_catalog.pg_depend d
-                    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+-- Owners and publication members that this role could not give back to what it recreates. Giving an owner takes that this role
+-- may become it, and that the owner may create in the schema; a superuser may do anything.
+with me as (select rolsuper as all_powerful from pg_catalog.pg_roles where rolname = current_user),
+     owned (schema, nsp, name, owner) as (
+  select n.nspname, n.oid, n.nspname || '.' || c.relname, c.relowner
+    from pg_catalog.pg_class c
+    join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+   where n.nspname = any (%(schemas)s)
+     and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+     and not exists (select from pg_catalog.pg_depend d
+                      where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid
+                        and (d.deptype = 'e' or c.relkind = 'S' and d.refclassid = d.classid and d.deptype in ('a', 'i')))
+  union all
+  select n.nspname, n.oid, i.identity, p.proowner
+    from pg_catalog.pg_proc p
+    join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+   cross join lateral pg_catalog.pg_identify_object('pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0) i
+   where n.nspname = any (%(schemas)s)
+     and not exists (select from pg_catalog.pg_depend d
+                      where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype in ('e', 'i'))
+  union all
+  select n.nspname, n.oid, i.identity, t.typowner
+    from pg_catalog.pg_type t
+    join pg_catalog.pg_namespace n on n.oid = t.typnamespace
+    left join pg_catalog.pg_class c on c.oid = t.typrelid
+   cross join lateral pg_catalog.pg_identify_object('pg_catalog.pg_type'::pg_catalog.regclass, t.oid, 0) i
+   where n.nspname = any (%(schemas)s)
+     and (t.typtype in ('e', 'd', 'r') or (t.typtype = 'c' and c.relkind = 'c'))
+     and not exists (select from pg_catalog.pg_depend d
+                      where d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.objid = t.oid and d.deptype = 'e')
+)
+select o.schema, o.name, 'owner ' || pg_catalog.pg_get_userbyid(o.owner) as fact
+  from owned o, me
+ where not me.all_powerful
+   and pg_catalog.pg_get_userbyid(o.owner) <> current_user
+   and not (pg_catalog.pg_has_role(o.owner, case when pg_catalog.current_setting('server_version_num')::int >= 160000
+                                                 then 'SET' else 'MEMBER' end)
+            and pg_catalog.has_schema_privilege(o.owner, o.nsp, 'CREATE'))
 union all
-select n.nspname, c.relname, 'membership in publication ' || p.pubname
+select n.nspname, n.nspname || '.' || c.relname, 'membership in publication ' || p.pubname
   from pg_catalog.pg_publication_rel r
   join pg_catalog.pg_publication p on p.oid = r.prpubid
   join pg_catalog.pg_class c on c.oid = r.prrelid

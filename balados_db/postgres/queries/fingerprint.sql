@@ -120,7 +120,7 @@ WITH
   SELECT 'pg_publication_rel', p.pubname||' '||n.nspname||'.'||c.relname, 'publication '||p.pubname||' member '||n.nspname||'.'||c.relname,
          pg_catalog.concat_ws('|', pg_catalog.pg_get_expr(r.prqual, r.prrelid), (SELECT pg_catalog.string_agg(a.attname, ',' ORDER BY a.attname) FROM pg_catalog.pg_attribute a WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)))
     FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid=r.prpubid JOIN pg_catalog.pg_class c ON c.oid=r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid=c.relnamespace
-   WHERE %(members)s OR n.oid NOT IN (SELECT oid FROM doomednsp) OR c.oid = ANY (%(kept)s::oid[])
+   WHERE n.oid NOT IN (SELECT oid FROM doomednsp) OR c.oid = ANY (%(kept)s::oid[])
   UNION ALL
   SELECT 'pg_publication_namespace', p.pubname||' '||n.nspname, 'publication '||p.pubname||' schema '||n.nspname, '' FROM pg_catalog.pg_publication_namespace r JOIN pg_catalog.pg_publication p ON p.oid=r.pnpubid JOIN pg_catalog.pg_namespace n ON n.oid=r.pnnspid
   UNION ALL

@@ -134,75 +134,78 @@ select pg_catalog.format('drop %%s if exists %%s restrict', i.type, i.identity)
    and not exists (select from pg_catalog.pg_depend e where e.classid = x.classid and e.objid = x.objid and e.deptype = 'e')
 
 -- select_rights --
--- Owners and grants of the relations in a schema (an ACL that is NULL means the default one), and of their columns, as rows: one for the owner, one for every grant.
-select c.relname as name,
-       null::name as column,
-       c.relkind::text as kind,
-       pg_catalog.pg_get_userbyid(c.relowner)::text as owner,
-       c.relacl is not null as explicit,
-       a.grantee::bigint as grantee_oid,
+-- Owners and effective grants (an ACL that is NULL means the default one) of what a schema contains, as rows: at least one an
+-- object, one a grant. `owner_word` is absent where the owner follows that of a table.
+with own as materialized (select oid, nspname from pg_catalog.pg_namespace where nspname = %(schema)s),
+     objects (object, name, attname, word, owner_word, owner, acl) as (
+  select pg_catalog.format('%%I.%%I', o.nspname, c.relname), o.nspname || '.' || c.relname, null::name,
+         case c.relkind when 'S' then 'sequence' else 'table' end,
+         case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table' when 'S' then
+           case when not exists (select from pg_catalog.pg_depend d
+                                  where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid
+                                    and d.refclassid = d.classid and d.deptype in ('a', 'i')) then 'sequence' end
+           else 'table' end,
+         c.relowner,
+         coalesce(c.relacl, pg_catalog.acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner))
+    from pg_catalog.pg_class c
+    join own o on o.oid = c.relnamespace
+   where c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+     and c.relname <> all (%(keep)s)
+     and not exists (select from pg_catalog.pg_depend d
+                      where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+  union all
+  select pg_catalog.format('%%I.%%I', o.nspname, c.relname), o.nspname || '.' || c.relname, t.attname, 'table', null, c.relowner,
+         t.attacl
+    from pg_catalog.pg_class c
+    join own o on o.oid = c.relnamespace
+    join pg_catalog.pg_attribute t on t.attrelid = c.oid and t.attnum > 0 and not t.attisdropped and t.attacl is not null
+   where c.relkind in ('r', 'p', 'v', 'm', 'f')
+     and c.relname <> all (%(keep)s)
+     and not exists (select from pg_catalog.pg_depend d
+                      where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
+  union all
+  select i.identity, i.identity, null, case p.prokind when 'p' then 'procedure' else 'function' end,
+         case p.prokind when 'p' then 'procedure' when 'a' then 'aggregate' else 'function' end, p.proowner,
+         coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))
+    from pg_catalog.pg_proc p
+    join own o on o.oid = p.pronamespace
+   cross join lateral pg_catalog.pg_identify_object('pg_catalog.pg_proc'::pg_catalog.regclass, p.oid, 0) i
+   where not exists (select from pg_catalog.pg_depend d
+                      where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype in ('e', 'i'))
+  union all
+  select i.identity, i.identity, null, 'type', 'type', t.typowner, coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))
+    from pg_catalog.pg_type t
+    join own o on o.oid = t.typnamespace
+    left join pg_catalog.pg_class c on c.oid = t.typrelid
+   cross join lateral pg_catalog.pg_identify_object('pg_catalog.pg_type'::pg_catalog.regclass, t.oid, 0) i
+   where (t.typtype in ('e', 'd', 'r') or (t.typtype = 'c' and c.relkind = 'c'))
+     and not exists (select from pg_catalog.pg_depend d
+                      where d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.objid = t.oid and d.deptype = 'e')
+)
+select x.object, x.name, x.attname as column, x.word, x.owner_word,
+       pg_catalog.pg_get_userbyid(x.owner)::text as owner,
        case when a.grantee = 0 then null else pg_catalog.pg_get_userbyid(a.grantee)::text end as grantee,
+       coalesce(a.grantee = x.owner, false) as is_owner,
        a.privilege_type as privilege,
-       coalesce(a.is_grantable and a.grantee <> c.relowner, false) as grantable
-  from pg_catalog.pg_class c
-  left join lateral pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner))) a on true
- where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
-   and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
-   and c.relname <> all (%(keep)s)
-   and not exists (select from pg_catalog.pg_depend d
-                    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
-union all
-select c.relname, t.attname, c.relkind::text, pg_catalog.pg_get_userbyid(c.relowner)::text, true, a.grantee::bigint,
-       case when a.grantee = 0 then null else pg_catalog.pg_get_userbyid(a.grantee)::text end, a.privilege_type, a.is_grantable
-  from pg_catalog.pg_class c
-  join pg_catalog.pg_attribute t on t.attrelid = c.oid and t.attnum > 0 and not t.attisdropped and t.attacl is not null
- cross join lateral pg_catalog.aclexplode(t.attacl) a
- where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
-   and c.relname <> all (%(keep)s)
-   and not exists (select from pg_catalog.pg_depend d
-                    where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
- order by 1, 2 nulls first
-
--- select_routine_rights --
--- The same for functions and types that can be named again after the rebuild.
-select case p.prokind when 'p' then 'procedure' else 'function' end as type,
-       p.oid::pg_catalog.regprocedure::text as identity,
-       pg_catalog.pg_get_userbyid(p.proowner)::text as owner,
-       p.proacl is not null as explicit,
-       case when a.grantee = 0 then null else pg_catalog.pg_get_userbyid(a.grantee)::text end as grantee,
-       a.privilege_type as privilege,
-       coalesce(a.is_grantable and a.grantee <> p.proowner, false) as grantable
-  from pg_catalog.pg_proc p
-  left join lateral pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) a on true
- where p.pronamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
-   and p.prokind in ('f', 'p', 'w')
-   and not exists (select from pg_catalog.pg_depend d
-                    where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = p.oid and d.deptype = 'e')
-union all
-select 'type', t.oid::pg_catalog.regtype::text, pg_catalog.pg_get_userbyid(t.typowner)::text, t.typacl is not null,
-       case when a.grantee = 0 then null else pg_catalog.pg_get_userbyid(a.grantee)::text end, a.privilege_type,
-       coalesce(a.is_grantable and a.grantee <> t.typowner, false)
-  from pg_catalog.pg_type t
-  left join lateral pg_catalog.aclexplode(coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner))) a on true
- where t.typnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
-   and t.typtype in ('e', 'd', 'r')
-   and not exists (select from pg_catalog.pg_depend d
-                    where d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and d.objid = t.oid and d.deptype = 'e')
- order by 1, 2
+       coalesce(a.is_grantable and a.grantee <> x.owner, false) as grantable
+  from objects x
+  left join lateral pg_catalog.aclexplode(x.acl) a on true
+ order by x.word, x.object, x.attname nulls first, 7, 9
 
 -- select_memberships --
 -- Tables of a schema that publications name one by one, with column lists and row filters.
 select p.pubname as publication,
-       c.relname as name,
+       pg_catalog.format('%%I.%%I', n.nspname, c.relname) as object,
+       n.nspname || '.' || c.relname as name,
        (select pg_catalog.array_agg(a.attname::text order by a.attnum)
           from pg_catalog.pg_attribute a
          where a.attrelid = r.prrelid and a.attnum = any (r.prattrs)) as columns,
-       pg_catalog.pg_get_expr(r.prqual, r.prrelid) as filter,
-       pg_catalog.pg_has_role(p.pubowner, 'USAGE') as may_alter
+       pg_catalog.pg_get_expr(r.prqual, r.prrelid) as filter
   from pg_catalog.pg_publication_rel r
   join pg_catalog.pg_publication p on p.oid = r.prpubid
   join pg_catalog.pg_class c on c.oid = r.prrelid
- where c.relnamespace = (select oid from pg_catalog.pg_namespace where nspname = %(schema)s)
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where n.nspname = %(schema)s
    and c.relname <> all (%(keep)s)
  order by 1, 2
 
@@ -210,7 +213,7 @@ select p.pubname as publication,
 grant {privilege} on {object} to {grantee}{option}
 
 -- revoke_right --
-revoke {privilege} on {object} from {grantee}
+revoke {option}{privilege} on {object} from {grantee}
 
 -- give_owner --
 alter {type} {object} owner to {owner}
