@@ -15,7 +15,7 @@ class ExitStatus(IntEnum):
     BUSY = 6  # another run, a live projector, a lock: try again
     STALE_PLAN = 7  # the database is no longer the one that was planned for
     UNREACHABLE = 8  # cannot connect or authenticate, no such database
-    PARTIAL = 9  # several databases: some done, some not
+    PARTIAL = 9  # some of it is committed, the rest is not: the same command finishes it
     INTERRUPTED = 130  # Ctrl-C: rolled back
     TERMINATED = 143  # SIGTERM: rolled back
 

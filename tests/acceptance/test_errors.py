@@ -551,7 +551,8 @@ def test_a_prepared_transaction_in_the_way_is_named(filled: Database, run_cli: R
     filled.execute("rollback prepared 'left behind'")
 
     assert (result.status, result.code) == (6, "lock_timeout"), result.err
-    assert "prepared transaction left behind on users.collections" in result.err
+    assert "prepared transaction left behind holds a lock on users.collections" in result.err
+    assert "rollback prepared 'left behind'" in result.err
     assert filled.rows("users.subscriptions") == 20
 
 
