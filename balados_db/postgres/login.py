@@ -79,9 +79,7 @@ def _examine(look: Look, session: SessionFacts) -> tuple[Seen, Examination]:
             for r in _rows(conn, "select_prepared_transactions", [*names, *places])
         ),
         overrides=tuple(f"{r.setting} ({r.level})" for r in conn.execute(query("select_overrides"))),
-        not_restorable=tuple(
-            f"{r.schema}.{r.name}: {r.fact}" for r in _rows(conn, "select_not_restorable", projections)
-        ),
+        not_restorable=tuple(f"{r.name}: {r.fact}" for r in _rows(conn, "select_not_restorable", projections)),
         unseen=seen.inspection.unseen,
     )
 

@@ -47,10 +47,11 @@ def give_back(conn: Connection[Any], schema: str, before: Rights, keep: Sequence
     An object that the migrations no longer make is passed over; a new one keeps what it was made with.
     """
     made = read_rights(conn, schema, keep)
-    # Owners first: grants are the owner's, and a grant to whoever becomes the owner would be merged into its own.
-    for statement in _owners(before, made):
+    # Publishing takes owning the table: whoever made it does, and may become its owner without acting as one.
+    # Then owners: grants are the owner's, and a grant to whoever becomes the owner would be merged into its own.
+    for statement in (*_memberships(before, made), *_owners(before, made)):
         _allowed(conn, statement)
-    for statement in (*_grants(before, read_rights(conn, schema, keep)), *_memberships(before, made)):
+    for statement in _grants(before, read_rights(conn, schema, keep)):
         _allowed(conn, statement)
     return tuple(_differences(before, read_rights(conn, schema, keep)))
 

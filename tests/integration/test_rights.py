@@ -145,6 +145,25 @@ def test_owners_are_given_back_by_whoever_may(notes: tuple[Database, Path], run_
     assert facts(database) == before
 
 
+def test_a_published_table_gets_its_owner_and_its_publication(notes: tuple[Database, Path], run_cli: Run) -> None:
+    """Its owner is a role that the runner may become, but whose rights it does not inherit."""
+    database, manifest = notes
+    database.execute(
+        "grant rights_app to rights_runner; grant create, usage on schema notes to rights_app; alter table notes.notes owner to rights_app;"
+        "create publication notes_pub for table notes.notes (id, at) where (id > 3); alter publication notes_pub owner to rights_runner;"
+        "alter role rights_runner noinherit; revoke rights_app from rights_runner; grant rights_app to rights_runner"
+    )
+    before = facts(database)
+
+    result = run_cli(
+        "reset", "--projections", "--recreate", "--confirm", "DELETE", database=as_runner(database), manifest=manifest
+    )
+    database.execute("revoke rights_app from rights_runner; alter role rights_runner inherit")
+
+    assert result.status == 0, result.err
+    assert facts(database) == before
+
+
 def test_an_owner_that_cannot_be_given_back_is_said_before_anybody_is_asked(
     notes: tuple[Database, Path], run_cli: Run
 ) -> None:

@@ -18,6 +18,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 from balados_db.embedded import EmbeddedServer
 from balados_db.errors import BaladosDbError
@@ -27,18 +28,27 @@ from tests.torture.outcomes import FILE, Outcome
 from tests.torture.table import Proof, complaints, lines
 
 AT_ONCE = 2
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main() -> int:
     words = _words()
     matrix = Matrix(tests=words.tests, workers=words.workers)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in INTERRUPTIONS:
+        signal.signal(number, _interrupted)
     try:
         proofs = matrix.prove_all(words.majors or list(PINS))
     finally:
         shutil.rmtree(matrix.home, ignore_errors=True)
     print("", *lines(proofs), sep="\n")
     return int(any(complaints(proof) for proof in proofs))
+
+
+def _interrupted(number: int, frame: object) -> NoReturn:
+    # A second one would delete the homes under servers that are still to be stopped.
+    for other in INTERRUPTIONS:
+        signal.signal(other, lambda *_: None)
+    raise KeyboardInterrupt
 
 
 def _words() -> argparse.Namespace:
@@ -96,7 +106,13 @@ class Matrix:
         command = [sys.executable, "-m", "pytest", self._tests, "--thorough", "-q", "-p", "no:cacheprovider"]
         command += ["-n", self._workers, "--dist", "loadfile"] if self._workers != "1" else []
         child = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # a Ctrl-C reaches it through us, once
         )
         self._children.append(child)
         with child:
