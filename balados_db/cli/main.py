@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("verify", "The database against the manifest and the migrations."),
     "doctor": ("doctor", "What this login could destroy, and what would fail."),
     "reset": ("reset", "Empty projections, or more; forget what was seen."),
+    "rebuild": ("rebuild", "How far projectors are; wait for them."),
     "environment": ("environment", "The stamp inside the database."),
     "history": ("history", "Every destructive run, from inside the database."),
     "docs": ("docs", "Write the schema reference."),
@@ -45,7 +46,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 # Those of them that hold commands of their own.
-GROUPS = frozenset({"schema", "environment", "server", "manifest"})
+GROUPS = frozenset({"schema", "rebuild", "environment", "server", "manifest"})
+
+# Those that end at their --timeout by themselves, with an answer. The alarm comes these seconds later, and only for a
+# server that no longer answers.
+KEEPS_TIME = frozenset({"rebuild wait"})
+LATER = 5.0
 
 # Words that people type out of habit and that would be dangerous here.
 REFUSED: dict[str, str] = {
@@ -217,6 +223,8 @@ def _watch(arguments: list[str]) -> None:
     """SIGTERM and --timeout end the run as Ctrl-C does: the transaction is rolled back."""
     signal.signal(signal.SIGTERM, _stop(Terminated(outcome="Nothing was changed, or it was rolled back.")))
     limit = _timeout(arguments)
+    if limit and _name(arguments) in KEEPS_TIME:
+        limit += LATER
     if limit and hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, _stop(RunTimeout(seconds=limit)))
         signal.setitimer(signal.ITIMER_REAL, limit)

@@ -10,6 +10,7 @@ from balados_db.cli.confirmation import confirm
 from balados_db.cli.progress import clear_progress
 from balados_db.cli.session import Session
 from balados_db.errors import NoDatabase
+from balados_db.planning.steps import ForgetCheckpoints
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ def _plan(session: Session, planner: Planner, missing: Plan | None) -> Plan:
 
 
 def _next(plan: Plan) -> tuple[tuple[str, ...], ...]:
+    if any(isinstance(step, ForgetCheckpoints) for step in plan.steps):
+        return (("balados-db", "rebuild", "wait"),)
     return (("balados-db", "status"),) if plan.command in ("reset", "rollback") else ()
 
 

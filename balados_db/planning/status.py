@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from balados_db.finding import Finding, Severity
-from balados_db.model import CheckpointState, DatabaseState, Files, Manifest, Migration, SchemaDeclaration, SchemaState
+from balados_db.model import (
+    CheckpointState,
+    DatabaseState,
+    Files,
+    Journal,
+    Manifest,
+    Migration,
+    SchemaDeclaration,
+    SchemaState,
+)
 from balados_db.planning.migrate import edited, out_of_order, pending, without_file
 from balados_db.planning.steps import listed
 
@@ -50,7 +59,7 @@ class Status:
 def assess(state: DatabaseState, manifest: Manifest, files: Files) -> Status:
     """Put state, manifest and files side by side."""
     schemas = tuple(_schema(state, declared, files) for declared in manifest.schemas)
-    projectors = tuple(_projector(state, manifest, p.name) for p in manifest.projectors)
+    projectors = tuple(projector_status(state, manifest, p.name) for p in manifest.projectors)
     return Status(
         schemas=schemas, projectors=projectors, findings=_findings(state, manifest, files, schemas, projectors)
     )
@@ -92,18 +101,25 @@ def _drift(found: SchemaState, files: tuple[Migration, ...]) -> list[tuple[str, 
     return drift
 
 
-def _projector(state: DatabaseState, manifest: Manifest, name: str) -> ProjectorStatus:
-    position = progress_of(state, manifest, name)
-    lag = None
-    if state.head is not None and (position is None or isinstance(position.position, int | None)):
-        lag = state.head - int((position.position if position else 0) or 0)
+def projector_status(state: DatabaseState, manifest: Manifest, name: str) -> ProjectorStatus:
+    """How far one projector is, and whether it runs."""
+    row = progress_of(state, manifest, name)
+    place = place_of(state, manifest, name)
     return ProjectorStatus(
         projector=name,
-        position=position.position if position else None,
+        position=row.position if row else None,
         head=state.head,
-        lag=lag,
+        lag=state.head - place if state.head is not None and place is not None else None,
         live=any(p.name == name for p in state.live),
     )
+
+
+def place_of(state: DatabaseState, manifest: Manifest, name: str) -> int | None:
+    """The event up to which a projector has seen everything: the origin without a position, None if it is no number."""
+    row = progress_of(state, manifest, name)
+    origin = next((c.origin for c in manifest.checkpoints if c.position), None)
+    place = origin if row is None or row.position is None else row.position
+    return place if isinstance(place, int) else None
 
 
 def progress_of(state: DatabaseState, manifest: Manifest, name: str) -> CheckpointState | None:
@@ -151,15 +167,15 @@ def _findings(
     projectors: tuple[ProjectorStatus, ...],
 ) -> tuple[Finding, ...]:
     return (
-        *_unfinished(state),
+        *unfinished(state.journal),
         *_of_schemas(state, manifest, files, schemas),
         *_of_store(state, manifest),
         *(found for p in projectors for found in _of_projector(p)),
     )
 
 
-def _unfinished(state: DatabaseState) -> Iterator[Finding]:
-    journal = state.journal
+def unfinished(journal: Journal | None) -> Iterator[Finding]:
+    """A reset in several transactions that is to be finished before anything else."""
     if journal is not None:
         said = f"a reset that was begun at {journal.begun_at} is not finished: {journal.done} of {journal.phases} done"
         cure = f"stop the projectors, then finish it: {journal.resume}"

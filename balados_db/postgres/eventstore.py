@@ -31,20 +31,40 @@ if TYPE_CHECKING:
 
 def read_store(conn: Connection[Any], manifest: Manifest, ours: Sequence[int], state: DatabaseState) -> DatabaseState:
     """Add to a state what concerns the event store and the checkpoint tables, wherever they lie."""
+    state = _with_positions(conn, manifest, state)
     declared = [c.table for c in manifest.checkpoints]
-    existing = existing_tables(conn, declared)
-    state = replace(
-        state,
-        checkpoint_tables=existing,
-        no_tables=tuple(t for t in _relations(conn, declared) if t not in existing),
-        checkpoints=tuple(
-            row for c in manifest.checkpoints if c.table in existing for row in read_checkpoints(conn, c)
-        ),
-    )
+    existing = state.checkpoint_tables
+    state = replace(state, no_tables=tuple(t for t in _relations(conn, declared) if t not in existing))
     store = manifest.event_store
     if store is None or store.layout is None:
         return state
+    holding = [r.schema for r in conn.execute(query("select_stores"), {"proof": list(store.layout.proof)})]
+    state = replace(
+        state,
+        store_in=tuple(name for name in holding if name != store.name),
+        missing_additions=missing_additions(conn, store, state.own_schema),
+    )
     return _with_store(conn, store, store.layout, ours, state)
+
+
+def read_progress(conn: Connection[Any], manifest: Manifest, *, hasty: bool = False) -> DatabaseState:
+    """Read only what tells how far projectors are: cheap enough for every second of a rebuild.
+
+    `hasty`: do not wait for locked tables; they can be looked at the next time.
+    """
+    if hasty:
+        conn.execute(query("short_patience"))
+    state = _with_positions(conn, manifest, DatabaseState(identity=None))
+    store = manifest.event_store
+    if store is None or store.layout is None:
+        return state
+    return _with_store(conn, store, store.layout, (), state)
+
+
+def _with_positions(conn: Connection[Any], manifest: Manifest, state: DatabaseState) -> DatabaseState:
+    existing = existing_tables(conn, [c.table for c in manifest.checkpoints])
+    found = (row for c in manifest.checkpoints if c.table in existing for row in read_checkpoints(conn, c))
+    return replace(state, checkpoint_tables=existing, checkpoints=tuple(found))
 
 
 def _with_store(
@@ -52,14 +72,7 @@ def _with_store(
 ) -> DatabaseState:
     proof = [TableName(store.name, table) for table in layout.proof]
     tables = tuple(t.name for t in existing_tables(conn, proof))
-    holding = [r.schema for r in conn.execute(query("select_stores"), {"proof": list(layout.proof)})]
-    state = replace(
-        state,
-        event_store_tables=tables,
-        event_store=len(tables) == len(proof),
-        store_in=tuple(name for name in holding if name != store.name),
-        missing_additions=missing_additions(conn, store, state.own_schema),
-    )
+    state = replace(state, event_store_tables=tables, event_store=len(tables) == len(proof))
     if not state.event_store:
         return state
     live = layout.liveness

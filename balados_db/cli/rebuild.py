@@ -1,0 +1,227 @@
+"""`rebuild status|wait`: what happens after a reset, in sight."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from balados_db.cli.options import Group, command, common_options
+from balados_db.cli.progress import progress
+from balados_db.cli.session import Session
+from balados_db.errors import LockTimeout
+from balados_db.report import Report
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from balados_db.finding import Finding
+    from balados_db.model import Identity, Journal
+    from balados_db.planning.rebuild import Course, Glance
+
+INTERVAL = 0.5  # seconds between two looks
+SECOND_LOOK = 1.0  # seconds until `status` looks again: of one look no rate can be told
+
+
+@click.group("rebuild", cls=Group, params=common_options(), help="How far projectors are after a reset; wait for them.")
+def rebuild(**_: object) -> None:
+    """Holds the two commands."""
+
+
+@command(
+    "status",
+    """How far each projector is, how fast, how long it will take.
+
+    Where somebody is behind it looks twice, a second apart, because a rate is measured and never guessed.""",
+)
+@click.option("--watch", is_flag=True, help="Go on looking until all have caught up with the head.")
+def status(session: Session, watch: bool) -> Report:
+    """Look, and look again; writes nothing."""
+    from balados_db.planning.rebuild_findings import beside
+
+    with _opened(session) as eye, _shown(session, watch) as show:
+        course = eye.look_patiently()
+        show(course)
+        while course.goes_on:
+            time.sleep(INTERVAL if watch else SECOND_LOOK)
+            course = eye.look() or course
+            show(course)
+            if not watch:
+                break
+    said = tuple(str(finding) for finding in beside(course, session.manifest))
+    return _report(session, eye, course, warnings=said)
+
+
+@command(
+    "wait",
+    """Wait until projectors have caught up with the head as it is now.
+
+    Events that come later are not waited for. At the --timeout: exit 4, and it says which projector and why; without
+    one it waits for as long as it takes. A place that is unknown or beyond the head is not waited for: exit 4 too.""",
+)
+@click.option("--projector", "projectors", multiple=True, metavar="P", help="Only this one; may be repeated.")
+def wait(session: Session, projectors: tuple[str, ...]) -> Report:
+    """Look until it is so, or until the time is over."""
+    from balados_db.planning.rebuild_findings import shortfalls, unseen
+
+    names = tuple(dict.fromkeys(session.projector(name).name for name in projectors))
+    deadline = _deadline(session)
+    with _opened(session, names) as eye, _shown(session) as show:
+        if eye.journal is None:
+            _wait(eye, show, deadline)
+    findings = shortfalls(eye.course, session.manifest) if eye.course else unseen(eye.names)
+    return _report(session, eye, eye.course, findings=findings if eye.journal is None else ())
+
+
+def _wait(eye: _Eye, show: Callable[[Course], None], deadline: float) -> None:
+    """Look on until everybody is there; the first look says what is to be reached."""
+    while True:
+        course = eye.look(goal=True)
+        if course is not None:
+            show(course)
+        if (course is not None and not course.goes_on) or time.monotonic() >= deadline:
+            return
+        time.sleep(max(0.0, min(INTERVAL, deadline - time.monotonic())))
+
+
+def _deadline(session: Session) -> float:
+    limit = session.options.timeout
+    return float("inf") if limit is None else time.monotonic() + limit
+
+
+# ── looking ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class _Eye:
+    """Looks again and again through one connection, and remembers what it saw."""
+
+    conn: Connection[Any]
+    session: Session
+    names: tuple[str, ...]
+    identity: Identity
+    journal: Journal | None
+    begun: float
+    course: Course | None = None
+    goal: int | None = None
+
+    def look(self, *, goal: bool = False) -> Course | None:
+        """The next look; None where tables are locked, as by a reset. `goal`: that of the first one stays."""
+        try:
+            return self._look(goal, hasty=True)
+        except LockTimeout:
+            return None
+
+    def look_patiently(self) -> Course:
+        """A look that waits for locks as long as --lock-timeout says. Raises LockTimeout."""
+        return self._look(False, hasty=False)
+
+    def _look(self, goal: bool, *, hasty: bool) -> Course:
+        from balados_db.planning.rebuild import judge
+
+        glance = _glance(self.conn, self.session, hasty)
+        if goal and self.goal is None:
+            self.goal = glance.state.head
+        self.course = judge(glance, self.course, self.session.manifest, self.names, self.goal)
+        return self.course
+
+
+def _glance(conn: Connection[Any], session: Session, hasty: bool) -> Glance:
+    from balados_db.planning.rebuild import Glance
+    from balados_db.postgres.catalog import steadily
+    from balados_db.postgres.connection import translated
+    from balados_db.postgres.eventstore import read_progress
+
+    with translated("look"):
+        state = steadily(conn, lambda: read_progress(conn, session.manifest, hasty=hasty))
+    when = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Glance(at=time.monotonic(), when=when, state=state)
+
+
+@contextmanager
+def _opened(session: Session, names: tuple[str, ...] = ()) -> Iterator[_Eye]:
+    """Connect, and ask once what does not change: which database it is, and whether a reset waits to be finished."""
+    begun = time.monotonic()
+    chosen = names or tuple(p.name for p in session.manifest.projectors)
+    from balados_db.postgres.catalog import read_identity, steadily
+    from balados_db.postgres.connection import translated
+    from balados_db.postgres.journal import read_journal
+
+    with session.open() as conn:
+        with translated("look"):
+            identity, journal = steadily(conn, lambda: (read_identity(conn), read_journal(conn)))
+        yield _Eye(conn, session, chosen, identity, journal, begun)
+
+
+# ── telling ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _shown(session: Session, follow: bool = True) -> AbstractContextManager[Callable[[Course], None]]:
+    """How each look is shown, on standard error: as asked; else bars on a terminal and lines elsewhere."""
+    options = session.options
+    chosen = options.progress or ("none" if options.json or options.quiet else "")
+    if not follow or chosen == "none":
+        return nullcontext(lambda course: None)
+    if chosen == "json":
+        return nullcontext(lambda course: _as_json(session, course))
+    from balados_db.rendering.following import following
+    from balados_db.rendering.human import console
+
+    return following(console(sys.stderr, options.no_color), bars=chosen != "plain")
+
+
+def _as_json(session: Session, course: Course) -> None:
+    """A line for each projector whose place is known."""
+    say = progress(session.options)
+    for standing in course.standings:
+        if say and standing.left is not None and standing.goal is not None:
+            say(standing.projector, standing.goal - standing.left, standing.goal)
+
+
+def _report(
+    session: Session,
+    eye: _Eye,
+    course: Course | None,
+    *,
+    findings: tuple[Finding, ...] = (),
+    warnings: tuple[str, ...] = (),
+) -> Report:
+    from balados_db.planning.status import unfinished
+
+    standings = course.standings if course else ()
+    result = {
+        "target": eye.identity.target,
+        "head": course.glance.state.head if course else None,
+        "goal": eye.goal if eye.goal is not None else (course.glance.state.head if course else None),
+        "caught_up": course is not None and course.caught_up,
+        "seconds": round(time.monotonic() - eye.begun, 3),
+        "projectors": [asdict(standing) for standing in standings],
+    }
+    return Report(
+        command=session.command,
+        findings=(*unfinished(eye.journal), *findings),
+        warnings=warnings if standings else (*warnings, *_nobody(eye)),
+        result=result,
+        tables=_tables(course),
+        next=(("balados-db", *eye.journal.arguments),) if eye.journal else (),
+    )
+
+
+def _nobody(eye: _Eye) -> tuple[str, ...]:
+    return () if eye.names else ("the manifest declares no projector: there is nobody to look at",)
+
+
+def _tables(course: Course | None) -> dict[str, tuple[dict[str, Any], ...]]:
+    from balados_db.rendering.following import row_of
+
+    return {"": tuple(row_of(standing) for standing in course.standings)} if course else {}
+
+
+rebuild.add_command(status)
+rebuild.add_command(wait)

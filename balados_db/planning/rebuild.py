@@ -1,0 +1,197 @@
+"""Judge how a rebuild goes: how far each projector is, how fast, how long it will take. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+
+from balados_db.model import DatabaseState, Manifest
+from balados_db.planning.status import place_of, progress_of, projector_status
+
+WINDOW = 10.0  # seconds: a rate is measured over this long, so that what was fast an hour ago does not count
+STALLED_AFTER = 10.0  # seconds without moving: less may be one slow event
+
+
+class Pace(str, Enum):
+    """How it goes with one projector."""
+
+    CAUGHT_UP = "caught_up"
+    MOVING = "moving"
+    BEHIND = "behind"  # not seen to move, but not for long enough to be called stalled
+    STALLED = "stalled"
+    NOT_RUNNING = "not_running"  # behind, does not move, and nobody holds its lock
+    AHEAD = "ahead"  # beyond the newest event: it skips those that come
+    UNKNOWN = "unknown"  # no number to compare
+
+
+_GOING_ON = frozenset({Pace.MOVING, Pace.BEHIND, Pace.STALLED, Pace.NOT_RUNNING})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Glance:
+    """One lean look. `at`: seconds of a clock that never goes back; `when`: the time of day, ISO 8601 in UTC."""
+
+    at: float
+    when: str
+    state: DatabaseState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where one projector is. None is what nobody knows, or what was not measured: it is never a guess.
+
+    `position` is as it is stored, `lag` counts to the head, `left` to the goal; below zero it is ahead.
+    """
+
+    projector: str
+    state: Pace
+    position: int | str | None = None
+    table: str | None = None  # where the position was read
+    head: int | None = None
+    goal: int | None = None
+    lag: int | None = None
+    left: int | None = None
+    live: bool | None = None
+    events_per_second: float | None = None
+    seconds_left: float | None = None
+    stalled_since: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """A projector's place at one look, and how much was left."""
+
+    at: float
+    place: int
+    left: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trail:
+    """Where a projector was seen lately, and since when it has been where it is."""
+
+    sightings: tuple[Sighting, ...]
+    still_at: float
+    still_since: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """All of them as last seen, and what the next look is compared with."""
+
+    glance: Glance
+    standings: tuple[Standing, ...] = ()
+    trails: Mapping[str, Trail] = field(default_factory=dict)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether anybody has still to catch up; of an unknown place nothing can be waited for."""
+        return any(standing.state in _GOING_ON for standing in self.standings)
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all of them have; none at all have nothing to catch up with."""
+        return all(standing.state is Pace.CAUGHT_UP for standing in self.standings)
+
+    def standing(self, name: str) -> Standing | None:
+        """Where this projector is."""
+        return next((s for s in self.standings if s.projector == name), None)
+
+
+def judge(
+    glance: Glance, before: Course | None, manifest: Manifest, names: Sequence[str], goal: int | None = None
+) -> Course:
+    """Put a look beside those before it. `goal` is the head that is to be reached; without one, the head as it is."""
+    head = glance.state.head
+    # Events that were reset meanwhile never come back: nobody can be asked to reach what is gone.
+    goal = head if goal is None or head is None else min(goal, head)
+    trails, standings = {}, []
+    for name in names:
+        trail = _trail(glance, before.trails.get(name) if before else None, manifest, name, goal)
+        if trail is not None:
+            trails[name] = trail
+        standings.append(_standing(glance, before, manifest, name, goal, trail))
+    return Course(glance=glance, standings=tuple(standings), trails=trails)
+
+
+def _trail(glance: Glance, before: Trail | None, manifest: Manifest, name: str, goal: int | None) -> Trail | None:
+    place = place_of(glance.state, manifest, name)
+    if place is None or goal is None:
+        return None
+    now = Sighting(at=glance.at, place=place, left=goal - place)
+    last = before.sightings[-1].place if before else None
+    if before is None or last is None or place < last:  # it was reset: what was measured before is no measure
+        return Trail(sightings=(now,), still_at=glance.at, still_since=glance.when)
+    sightings = (*_recent(before.sightings, glance.at), now)
+    if place == last:
+        return Trail(sightings=sightings, still_at=before.still_at, still_since=before.still_since)
+    return Trail(sightings=sightings, still_at=glance.at, still_since=glance.when)
+
+
+def _recent(sightings: tuple[Sighting, ...], now: float) -> tuple[Sighting, ...]:
+    """Those of the window; the last one in any case, for one alone measures nothing."""
+    return tuple(s for s in sightings if now - s.at <= WINDOW) or sightings[-1:]
+
+
+def _standing(
+    glance: Glance, before: Course | None, manifest: Manifest, name: str, goal: int | None, trail: Trail | None
+) -> Standing:
+    found = projector_status(glance.state, manifest, name)
+    row = progress_of(glance.state, manifest, name)
+    live = found.live if _shows_life(manifest) and glance.state.event_store else None
+    rate, seconds = _measured(trail)
+    pace = _pace(found.lag, live, rate, trail, before.standing(name) if before else None)
+    return Standing(
+        projector=name,
+        state=pace,
+        position=found.position,
+        table=str(row.table) if row else None,
+        head=found.head,
+        goal=goal,
+        lag=found.lag,
+        left=trail.sightings[-1].left if trail else None,
+        live=live,
+        events_per_second=rate,
+        seconds_left=0.0 if pace is Pace.CAUGHT_UP else seconds,
+        stalled_since=trail.still_since if trail and pace in _GOING_ON and _is_still(trail) else None,
+    )
+
+
+def _shows_life(manifest: Manifest) -> bool:
+    """Whether the event store is of a kind whose running projectors can be seen."""
+    store = manifest.event_store
+    return bool(store and store.layout and store.layout.liveness)
+
+
+def _measured(trail: Trail | None) -> tuple[float | None, float | None]:
+    """Events per second, and seconds left at the pace at which what is left becomes less: a head may move as well."""
+    if trail is None or len(trail.sightings) < 2:
+        return None, None
+    first, last = trail.sightings[0], trail.sightings[-1]
+    passed = last.at - first.at
+    if passed <= 0:
+        return None, None
+    closing = (first.left - last.left) / passed
+    seconds = last.left / closing if closing > 0 and last.left > 0 else None
+    return (last.place - first.place) / passed, seconds
+
+
+def _pace(lag: int | None, live: bool | None, rate: float | None, trail: Trail | None, before: Standing | None) -> Pace:
+    if lag is None or trail is None:
+        return Pace.UNKNOWN
+    # Once it was ahead, the events that came meanwhile are skipped already; only going back mends that.
+    was_ahead = before is not None and before.state is Pace.AHEAD and len(trail.sightings) > 1
+    if lag < 0 or was_ahead:
+        return Pace.AHEAD
+    if trail.sightings[-1].left <= 0:
+        return Pace.CAUGHT_UP
+    if rate and not _is_still(trail):
+        return Pace.MOVING
+    if live is False:
+        return Pace.NOT_RUNNING
+    return Pace.STALLED if _is_still(trail) else Pace.BEHIND
+
+
+def _is_still(trail: Trail) -> bool:
+    return trail.sightings[-1].at - trail.still_at >= STALLED_AFTER
