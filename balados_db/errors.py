@@ -135,6 +135,13 @@ class MigrationInvalid(UsageError):
     code = "migration_invalid"
 
 
+class LockFileInvalid(UsageError):
+    """{file}: {problem}"""
+
+    code = "lock_file_invalid"
+    cure = "settle it by hand: one line a migration; or delete the file and run `balados-db check --write-lock`"
+
+
 class InstallSqlMissing(UsageError):
     """The event store's install directory holds no .sql file: {directory}"""
 

@@ -16,28 +16,41 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that a check found. `code` is the contract, the message is not; `subject` is what it is about."""
+    """One thing that a check found. `code` is the contract, the message is not; `subject` is what it is about.
+
+    `file` and `line` say where it stands, when it stands in a file.
+    """
 
     code: str
     subject: str
     message: str
     cure: str = ""
     severity: Severity = Severity.ERROR
+    file: str | None = None
+    line: int | None = None
 
     def __str__(self) -> str:
         return self.message
 
 
-def error(code: str, subject: str, message: str, cure: str) -> Finding:
+def error(
+    code: str, subject: str, message: str, cure: str, *, file: str | None = None, line: int | None = None
+) -> Finding:
     """Something is broken."""
-    return Finding(code=code, subject=subject, message=message, cure=cure)
+    return Finding(code=code, subject=subject, message=message, cure=cure, file=file, line=line)
 
 
-def warning(code: str, subject: str, message: str, cure: str) -> Finding:
+def warning(
+    code: str, subject: str, message: str, cure: str, *, file: str | None = None, line: int | None = None
+) -> Finding:
     """Somebody should look at it."""
-    return Finding(code=code, subject=subject, message=message, cure=cure, severity=Severity.WARNING)
+    severity = Severity.WARNING
+    return Finding(code=code, subject=subject, message=message, cure=cure, severity=severity, file=file, line=line)
 
 
-def note(code: str, subject: str, message: str, cure: str = "") -> Finding:
+def note(
+    code: str, subject: str, message: str, cure: str = "", *, file: str | None = None, line: int | None = None
+) -> Finding:
     """Good to know."""
-    return Finding(code=code, subject=subject, message=message, cure=cure, severity=Severity.NOTE)
+    severity = Severity.NOTE
+    return Finding(code=code, subject=subject, message=message, cure=cure, severity=severity, file=file, line=line)

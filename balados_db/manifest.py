@@ -72,14 +72,21 @@ def load_manifest(file: Path) -> Manifest:
 
     Raises ManifestUnreadable, ManifestSyntax or ManifestInvalid.
     """
-    return _resolve(_decode(_read_toml(file), file), file.resolve())
+    return parse_manifest(read_toml(file)[1], file)
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def parse_manifest(raw: dict[str, Any], file: Path) -> Manifest:
+    """Resolve what a manifest's file says. Raises ManifestInvalid for the first mistake."""
+    return _resolve(_decode(raw, file), file.resolve())
+
+
+def read_toml(file: Path) -> tuple[str, dict[str, Any]]:
+    """Read a TOML file: its text, and what it says. Raises ManifestUnreadable or ManifestSyntax."""
     import tomli
 
     try:
-        return tomli.loads(file.read_text(encoding="utf-8-sig"))
+        text = file.read_text(encoding="utf-8-sig")
+        return text, tomli.loads(text)
     except OSError as exc:
         raise ManifestUnreadable(file=str(file), problem=exc.strerror or str(exc)) from exc
     except UnicodeDecodeError as exc:
@@ -282,7 +289,7 @@ class _Resolver(_Reader):
         if name not in known:
             raise self.invalid(at, f"{name!r} is not one of {', '.join(known)}{_nearest(name, known)}")
         reader = _Reader(file)
-        return reader.section(_read_toml(file), EventStoreSection, "")
+        return reader.section(read_toml(file)[1], EventStoreSection, "")
 
     def _layout(self, schema: str, section: SchemaSection, at: str) -> Layout:
         store = self.preset

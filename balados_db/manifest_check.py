@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from typing import TypedDict
 
 from balados_db.errors import InstallSqlMissing
-from balados_db.finding import Finding, Severity
+from balados_db.finding import Finding, note, warning
+from balados_db.manifest_lines import Lines
 from balados_db.model import Files, Manifest, Projector, SchemaDeclaration, SchemaKind, TableName
 
 _ROLLBACK = ".rollback.sql"
@@ -20,49 +22,70 @@ def refuse_missing_install(manifest: Manifest) -> None:
         raise InstallSqlMissing(directory=str(store.install))
 
 
-def findings(manifest: Manifest, files: Files) -> tuple[Finding, ...]:
-    """Say what is suspicious, in the manifest's order."""
-    found = [
-        *_unfilled(manifest),
-        *(finding for projector in manifest.projectors for finding in _projector(projector, manifest, files)),
+def findings(manifest: Manifest, files: Files, lines: Lines | None = None) -> tuple[Finding, ...]:
+    """Say what is suspicious, in the manifest's order; `lines` tells where each key stands."""
+    place = _Place(manifest, lines)
+    return (
+        *_unfilled(manifest, place),
+        *(finding for projector in manifest.projectors for finding in _projector(projector, manifest, files, place)),
         *(finding for schema in manifest.migrated for finding in _leftovers(schema, files)),
-    ]
-    return tuple(found)
+    )
 
 
-def notes(manifest: Manifest) -> tuple[str, ...]:
+def notes(manifest: Manifest, lines: Lines | None = None) -> tuple[Finding, ...]:
     """Say what may well be meant, and is good to know."""
+    place = _Place(manifest, lines)
     bare = [s for s in manifest.schemas if s.migrations is None and s.kind is not SchemaKind.EVENT_STORE]
-    found = [f"schemas.{s.name} names no migrations: something else makes its tables" for s in bare]
+    said = "names no migrations: something else makes its tables"
+    found = [
+        note("schema_without_migrations", s.name, f"schemas.{s.name} {said}", **place.of("schemas", s.name))
+        for s in bare
+    ]
     if manifest.event_store is None:
-        found.append('no schema has kind = "event_store": nothing here can be rebuilt from events')
+        said = 'no schema has kind = "event_store": nothing here can be rebuilt from events'
+        found.append(note("no_event_store", manifest.file.name, said, **place.of()))
     return tuple(found)
 
 
-def _doubt(code: str, subject: str, message: str) -> Finding:
-    return Finding(code=code, subject=subject, message=message, severity=Severity.WARNING)
+class _Place:
+    """Where a key of the manifest stands, as a finding has it."""
+
+    def __init__(self, manifest: Manifest, lines: Lines | None) -> None:
+        self._file, self._lines = str(manifest.file), lines
+
+    def of(self, *keys: str) -> _Where:
+        """File and line."""
+        return _Where(file=self._file, line=self._lines.of(keys) if self._lines else None)
 
 
-def _unfilled(manifest: Manifest) -> Iterator[Finding]:
+class _Where(TypedDict):
+    file: str
+    line: int | None
+
+
+def _unfilled(manifest: Manifest, place: _Place) -> Iterator[Finding]:
     filled = {table.schema for projector in manifest.projectors for table in projector.tables}
     for schema in manifest.of_kind(SchemaKind.PROJECTION):
         if schema.name not in filled:
             said = f"schemas.{schema.name} is a projection, but no projector fills a table of it"
-            yield _doubt("projection_unfilled", schema.name, said)
+            cure = "name its tables in a projector, or say what else the schema is"
+            yield warning("projection_unfilled", schema.name, said, cure, **place.of("schemas", schema.name))
 
 
-def _projector(projector: Projector, manifest: Manifest, files: Files) -> Iterator[Finding]:
+def _projector(projector: Projector, manifest: Manifest, files: Files, place: _Place) -> Iterator[Finding]:
     name, at = projector.name, f"projectors.{projector.name}"
+    where = place.of("projectors", name)
     if not projector.tables:
         said = f"{at} names no tables: a reset would forget its position and empty nothing"
-        yield _doubt("projector_without_tables", name, said)
+        yield warning("projector_without_tables", name, said, "name them as SCHEMA.TABLE", **where)
     if manifest.subscriptions.get(name) == "never":
         said = f'{at} is also a subscription with replay = "never": a reset would be refused'
-        yield _doubt("projector_never_replayed", name, said)
+        yield warning("projector_never_replayed", name, said, "take one of the two out", **where)
     for table in projector.tables:
         if not _mentioned(table, files):
             said = f"{at}.tables: no migration of {table.schema} mentions {str(table)!r}{_nearest(table, files)}"
-            yield _doubt("projector_table_unknown", name, said)
+            cure = "mend the name, or write the migration that makes it"
+            yield warning("projector_table_unknown", name, said, cure, **place.of("projectors", name, "tables"))
 
 
 def _mentioned(table: TableName, files: Files) -> bool:
@@ -86,9 +109,11 @@ def _nearest(table: TableName, files: Files) -> str:
 
 
 def _leftovers(schema: SchemaDeclaration, files: Files) -> Iterator[Finding]:
-    assert schema.migrations is not None
+    if schema.migrations is None or schema.name not in files:
+        return
     known = {migration.id for migration in files[schema.name]}
     for path in sorted(schema.migrations.glob(f"*{_ROLLBACK}")):
         if path.name.removesuffix(_ROLLBACK) not in known:
-            said = f"{path}: takes back a migration that is not there"
-            yield _doubt("rollback_left_over", schema.name, said)
+            said = f"{path.name}: takes back a migration that is not there"
+            cure = "call it as its migration is called, or delete it"
+            yield warning("rollback_left_over", schema.name, said, cure, file=str(path))

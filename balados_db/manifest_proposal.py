@@ -6,12 +6,11 @@ and a comment says which words are guesses.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from balados_db.manifest import PRESETS, invalid_name
+from balados_db.toml_text import key, quoted
 
 # The names of tables in a comment; more are counted.
 LISTED = 8
@@ -215,19 +214,6 @@ def _subscriptions(found: list[FoundCheckpoints], store: str | None) -> Iterator
 
 def _names(found: list[FoundCheckpoints], *, of_store: bool) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for c in found if c.known.of_store is of_store for name in c.names))
-
-
-# ── TOML ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def quoted(text: str) -> str:
-    """A TOML basic string. JSON's escapes are a part of TOML's; only DEL is a control character for TOML alone."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def key(name: str) -> str:
-    """A TOML key, bare where that is allowed."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else quoted(name)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import re
+from dataclasses import dataclass
 from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -20,7 +21,7 @@ _ROLLBACK = ".rollback.sql"
 _DIRECTIVE = re.compile(r"^\s*--\s*(?P<name>depends|transactional)\s*:\s*(?P<value>.*?)\s*$", re.IGNORECASE)
 _COMMENT = re.compile(r"^\s*(--.*)?$")
 _KEY = re.compile(r"^\s*--\s*(?P<word>\w+)\s*:")
-_DIRECTIVES = ("depends", "transactional")
+DIRECTIVES = ("depends", "transactional")
 
 
 def read_all(manifest: Manifest) -> dict[str, tuple[Migration, ...]]:
@@ -33,17 +34,52 @@ def read_migrations(schema: str, directory: Path) -> tuple[Migration, ...]:
 
     Raises MigrationsMissing for a missing directory, MigrationInvalid for a file that cannot be right.
     """
+    survey = survey_migrations(schema, directory)
+    if survey.mistakes:
+        raise survey.mistakes[0]
+    return survey.migrations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """One directory, with everything that is wrong with it; the order is by name where it cannot be told."""
+
+    migrations: tuple[Migration, ...]
+    mistakes: tuple[MigrationInvalid, ...]
+
+
+def survey_migrations(schema: str, directory: Path) -> Survey:
+    """Read one directory to the end, whatever is wrong with it. Raises MigrationsMissing."""
     if not directory.is_dir():
         raise MigrationsMissing(schema=schema, directory=str(directory))
     found: dict[str, Migration] = {}
+    mistakes: list[MigrationInvalid] = []
+    there: set[str] = set()  # whatever may be depended on, readable or not
     for path in sorted(directory.iterdir(), key=lambda p: p.name):
-        if path.suffix.lower() not in (".sql", ".py") or path.name.startswith("_") or path.name.endswith(_ROLLBACK):
+        if not _is_migration(path):
             continue
-        migration = _read(path)
-        if migration.id in found:
-            raise MigrationInvalid(file=str(path), problem=f"the id {migration.id!r} is used by another file as well")
-        found[migration.id] = migration
-    return _ordered(found)
+        if path.stem in there:
+            problem = f"the id {path.stem!r} is used by another file as well"
+            mistakes.append(invalid(path, problem, kind="id_twice"))
+            continue
+        there.add(path.stem)
+        migration, wrong = _read(path)
+        mistakes += wrong
+        if migration:
+            found[migration.id] = migration
+    ordered, wrong = _ordered(found, there)
+    return Survey(migrations=ordered, mistakes=(*mistakes, *wrong))
+
+
+def _is_migration(path: Path) -> bool:
+    named = path.suffix.lower() in (".sql", ".py")
+    return named and not path.name.startswith("_") and not path.name.endswith(_ROLLBACK)
+
+
+def invalid(path: Path, problem: str, line: int | None = None, *, kind: str) -> MigrationInvalid:
+    """A mistake in a file: `file` says where in words, `path` and `line` as data, `kind` which mistake it is."""
+    where = f"{path}:{line}" if line else str(path)
+    return MigrationInvalid(file=where, problem=problem, path=str(path), line=line, kind=kind)
 
 
 def normalised(text: bytes) -> str:
@@ -56,19 +92,21 @@ def checksum(source: str) -> str:
     return "sha256:" + hashlib.sha256(source.encode()).hexdigest()
 
 
-def _read(path: Path) -> Migration:
-    if path.name.startswith("post-apply"):
-        raise MigrationInvalid(
-            file=str(path), problem="post-apply hooks are not run by balados-db; make it a migration"
-        )
-    if path.suffix not in (".sql", ".py"):
-        raise MigrationInvalid(
-            file=str(path), problem=f"write the ending as {path.suffix.lower()!r}, or yoyo ignores it"
-        )
-    source = _text(path)
-    depends, transactional = _sql_directives(path, source) if path.suffix == ".sql" else _py_directives(path, source)
+def _read(path: Path) -> tuple[Migration | None, list[MigrationInvalid]]:
+    """A migration, and what is wrong with it; none where the file cannot be read at all."""
+    refused = _refused(path)
+    if refused:
+        return None, [refused]
+    mistakes: list[MigrationInvalid] = []
     rollback = path.with_name(path.stem + _ROLLBACK)
-    return Migration(
+    try:
+        source = _text(path)
+        back = _text(rollback) if rollback.exists() else None
+        read = _sql_directives if path.suffix == ".sql" else _py_directives
+        depends, transactional = read(path, source, mistakes)
+    except MigrationInvalid as exc:
+        return None, [*mistakes, exc]
+    migration = Migration(
         id=path.stem,
         path=path,
         source=source,
@@ -76,76 +114,82 @@ def _read(path: Path) -> Migration:
         hash=hashlib.sha256(path.stem.encode()).hexdigest(),  # yoyo's: of the name, not of the content
         depends=depends,
         transactional=transactional,
-        rollback=rollback if rollback.exists() else None,
-        rollback_source=_text(rollback) if rollback.exists() else None,
+        rollback=rollback if back is not None else None,
+        rollback_source=back,
     )
+    return migration, mistakes
+
+
+def _refused(path: Path) -> MigrationInvalid | None:
+    if path.name.startswith("post-apply"):
+        return invalid(path, "post-apply hooks are not run by balados-db; make it a migration", kind="post_apply")
+    if path.suffix not in (".sql", ".py"):
+        return invalid(path, f"write the ending as {path.suffix.lower()!r}, or yoyo ignores it", kind="ending_ignored")
+    return None
 
 
 def _text(path: Path) -> str:
     try:
         return normalised(path.read_bytes())
     except UnicodeDecodeError as exc:
-        raise MigrationInvalid(file=str(path), problem=f"is not UTF-8 (byte {exc.start})") from exc
+        raise invalid(path, f"is not UTF-8 (byte {exc.start})", kind="migration_unreadable") from exc
     except OSError as exc:
-        raise MigrationInvalid(file=str(path), problem=f"cannot be read: {exc.strerror}") from exc
+        raise invalid(path, f"cannot be read: {exc.strerror}", kind="migration_unreadable") from exc
 
 
-def _sql_directives(path: Path, source: str) -> tuple[tuple[str, ...], bool]:
+def _sql_directives(path: Path, source: str, mistakes: list[MigrationInvalid]) -> tuple[tuple[str, ...], bool]:
     depends: list[str] = []
     transactional = True
     head = True
     for number, line in enumerate(source.split("\n"), 1):
         head = head and bool(_COMMENT.match(line))
         match = _DIRECTIVE.match(line)
-        where = f"{path}:{number}"
-        if not match:
-            if head:
-                _refuse_misspelt(line, where)
-            continue
-        if not head:
-            raise MigrationInvalid(file=where, problem="a directive counts only in the comment at the top of the file")
-        if match["name"] not in _DIRECTIVES:
-            raise MigrationInvalid(
-                file=where, problem=f"write {match['name'].lower()!r} in lower case, or yoyo ignores it"
-            )
-        if match["name"] == "depends":
-            depends += _names(match["value"], where)
-        else:
-            transactional = _truth(match["value"], where)
+        problem = _directive_problem(match, line, head)
+        if problem:
+            mistakes.append(invalid(path, problem, number, kind="directive_wrong"))
+        elif match and match["name"] == "depends":
+            depends += match["value"].split()
+        elif match:
+            transactional = match["value"].lower() == "true"
     return tuple(depends), transactional
 
 
-def _refuse_misspelt(line: str, where: str) -> None:
+def _directive_problem(match: re.Match[str] | None, line: str, head: bool) -> str | None:
+    """What is wrong with a line as a directive, though yoyo would say nothing."""
+    if not match:
+        return _misspelt(line) if head else None
+    name, value = match["name"], match["value"]
+    if not head:
+        return "a directive counts only in the comment at the top of the file"
+    if name not in DIRECTIVES:
+        return f"write {name.lower()!r} in lower case, or yoyo ignores it"
+    if name == "depends":
+        return "dependencies are separated by blanks, not commas" if "," in value else None
+    return None if value.lower() in ("true", "false") else f"transactional is true or false, not {value!r}"
+
+
+def _misspelt(line: str) -> str | None:
     """`-- depend: 0001` is a comment to yoyo: the file would be applied as if nothing had been said."""
     key = _KEY.match(line)
-    near = get_close_matches(key["word"].lower(), _DIRECTIVES, n=1, cutoff=0.8) if key else []
-    if key and near:
-        raise MigrationInvalid(file=where, problem=f"{key['word']!r} is no directive; did you mean {near[0]!r}?")
+    near = get_close_matches(key["word"].lower(), DIRECTIVES, n=1, cutoff=0.8) if key else []
+    return f"{key['word']!r} is no directive; did you mean {near[0]!r}?" if key and near else None
 
 
-def _names(value: str, where: str) -> list[str]:
-    if "," in value:
-        raise MigrationInvalid(file=where, problem="dependencies are separated by blanks, not commas")
-    return value.split()
-
-
-def _truth(value: str, where: str) -> bool:
-    if value.lower() not in ("true", "false"):
-        raise MigrationInvalid(file=where, problem=f"transactional is true or false, not {value!r}")
-    return value.lower() == "true"
-
-
-def _py_directives(path: Path, source: str) -> tuple[tuple[str, ...], bool]:
+def _py_directives(path: Path, source: str, mistakes: list[MigrationInvalid]) -> tuple[tuple[str, ...], bool]:
     """Read `__depends__` and `__transactional__` without running the file."""
     try:
         tree = ast.parse(source, str(path))
-    except SyntaxError as exc:
-        raise MigrationInvalid(file=f"{path}:{exc.lineno}", problem=f"not valid Python: {exc.msg}") from exc
+    except (SyntaxError, ValueError) as exc:
+        line = getattr(exc, "lineno", None)
+        problem = f"not valid Python: {getattr(exc, 'msg', exc)}"
+        raise invalid(path, problem, line, kind="migration_unreadable") from exc
     depends = _literal(path, tree, "__depends__", ())
     transactional = _literal(path, tree, "__transactional__", True)
     names = (depends,) if isinstance(depends, str) else depends
     if not isinstance(names, set | frozenset | tuple | list) or not all(isinstance(name, str) for name in names):
-        raise MigrationInvalid(file=str(path), problem=f"__depends__ is a set of migrations' names, not {depends!r}")
+        problem = f"__depends__ is a set of migrations' names, not {depends!r}"
+        mistakes.append(invalid(path, problem, kind="directive_wrong"))
+        names = ()
     return tuple(sorted(names)), bool(transactional)
 
 
@@ -164,26 +208,35 @@ def _written_out(path: Path, name: str, value: ast.expr) -> object:
     try:
         return ast.literal_eval(value)
     except (ValueError, TypeError) as exc:
-        raise MigrationInvalid(
-            file=f"{path}:{value.lineno}", problem=f"{name} must be written out: the file is not run to read it"
-        ) from exc
+        problem = f"{name} must be written out: the file is not run to read it"
+        raise invalid(path, problem, value.lineno, kind="directive_wrong") from exc
 
 
-def _ordered(found: dict[str, Migration]) -> tuple[Migration, ...]:
-    for migration in found.values():
-        unknown = [d for d in migration.depends if d not in found]
-        if unknown:
-            raise MigrationInvalid(
-                file=str(migration.path), problem=f"depends on {', '.join(unknown)}, which this directory does not hold"
-            )
-    sorter = TopologicalSorter({m.id: m.depends for m in found.values()})
+def _ordered(found: dict[str, Migration], there: set[str]) -> tuple[tuple[Migration, ...], list[MigrationInvalid]]:
+    """Dependencies first, else by name; and the dependencies that nothing can satisfy."""
+    orphans = {m.id: [d for d in m.depends if d not in there] for m in found.values()}
+    mistakes = [
+        invalid(
+            found[id_].path,
+            f"depends on {', '.join(lacking)}, which this directory does not hold{_nearest(lacking[0], there)}",
+            kind="depends_on_nothing",
+        )
+        for id_, lacking in orphans.items()
+        if lacking
+    ]
+    sorter = TopologicalSorter({m.id: [d for d in m.depends if d in found] for m in found.values()})
     try:
         sorter.prepare()
     except CycleError as exc:
-        raise MigrationInvalid(
-            file=str(found[exc.args[1][0]].path), problem=f"depends on itself: {' → '.join(exc.args[1])}"
-        ) from exc
-    return tuple(_drain(sorter, found))
+        circle = exc.args[1]
+        problem = f"depends on itself: {' → '.join(circle)}"
+        return tuple(found.values()), [*mistakes, invalid(found[circle[0]].path, problem, kind="depends_on_itself")]
+    return tuple(_drain(sorter, found)), mistakes
+
+
+def _nearest(word: str, there: set[str]) -> str:
+    near = get_close_matches(word, sorted(there), n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _drain(sorter: TopologicalSorter[str], found: dict[str, Migration]) -> list[Migration]:

@@ -32,6 +32,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     findings_answer: bool = False  # the findings are what was asked for, not something beside the answer
+    findings_in_text: bool = False  # `text` says them already
     result: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)  # the same for people
     text: str | None = None  # the answer of a command that prints a document

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "adopt": ("adopt", "Take over a schema that something else made."),
     "schema": ("schema", "Create or migrate one schema alone."),
     "status": ("status", "What is there, applied, pending, lagging."),
+    "check": ("check", "Manifest and migrations, without a database."),
     "verify": ("verify", "The database against the manifest and the migrations."),
     "doctor": ("doctor", "What this login could destroy, and what would fail."),
     "reset": ("reset", "Empty projections, or more; forget what was seen."),
@@ -106,7 +107,7 @@ class _Stopped(KeyboardInterrupt):
 
 def main(argv: list[str] | None = None) -> None:
     """Run and exit; never a traceback for something that a user can cause."""
-    arguments = sys.argv[1:] if argv is None else argv
+    arguments = spelled(sys.argv[1:] if argv is None else argv)
     _mend_streams(arguments)
     status = run(arguments)
     _stop_listening()
@@ -145,8 +146,16 @@ def _flush() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def spelled(arguments: list[str]) -> list[str]:
+    """`--format json` is another spelling of --json, and holds for errors as well."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    asked = any(word == "--format=json" or (word, following) == ("--format", "json") for word, following in pairs)
+    return ["--json", *arguments] if asked and "--json" not in arguments else arguments
+
+
 def run(arguments: list[str]) -> ExitStatus:
     """Run one command line; returns its exit status."""
+    arguments = spelled(arguments)
     try:
         _watch(arguments)
         result = _invoke(arguments)

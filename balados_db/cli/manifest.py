@@ -45,8 +45,7 @@ def check(session: Session) -> Report:
     )
     return Report(
         command=session.command,
-        findings=findings(written, files),
-        warnings=notes(written),
+        findings=(*findings(written, files), *notes(written)),
         result={
             "manifest": str(written.file),
             "schemas": schemas,

@@ -28,6 +28,7 @@ from balados_db.model import (
 )
 from balados_db.planning import cures
 from balados_db.planning.steps import listed
+from balados_db.toml_text import key
 
 # ── what cannot be shaped into a reset ───────────────────────────────────────────────────────────────────
 
@@ -49,7 +50,7 @@ def across_scope(projector: Projector, tables: tuple[TableName, ...]) -> Project
 
 def store_in_scope(schema: SchemaDeclaration, proof: tuple[str, ...]) -> EventStoreInScope:
     """An event store where the manifest declares something else."""
-    cure = f'declare [schemas.{cures.key(schema.name)}] with kind = "event_store", or move it into a schema of its own'
+    cure = f'declare [schemas.{key(schema.name)}] with kind = "event_store", or move it into a schema of its own'
     objects = [of_table(schema.name, name, "is an event store's", cure) for name in proof]
     return EventStoreInScope(
         schema=schema.name, kind=schema.kind.value, tables=listed(proof), objects=objects, hint=cure
@@ -122,7 +123,7 @@ def of_undroppable(named: str, schema: str) -> dict[str, Any]:
 
 def unmade(found: SchemaState, impossible: str, why: str) -> RecreateImpossible:
     """A schema whose migrations cannot make it anew in one transaction."""
-    cure = f"let `migrations` under [schemas.{cures.key(found.name)}] name files that make all of it in a transaction"
+    cure = f"let `migrations` under [schemas.{key(found.name)}] name files that make all of it in a transaction"
     objects = [cures.in_the_way("schema", found.name, impossible, cure, found.name)]
     instead = (_EMPTY,) if found.exists and not found.cannot_empty else ()
     hint = cures.advice(objects, *instead)
@@ -136,9 +137,9 @@ def of_position(name: str, found: Sequence[tuple[CheckpointTable, CheckpointStat
     """A name that has a position and no declaration: the two that it may get, or the end of a leftover."""
     cure = (
         "if its tables are rebuilt from events, declare it in the manifest:\n"
-        f'[projectors.{cures.key(name)}]\ntables = ["SCHEMA.TABLE"]\n'
+        f'[projectors.{key(name)}]\ntables = ["SCHEMA.TABLE"]\n'
         "if it fills no tables and its position is to stay:\n"
-        f'[subscriptions.{cures.key(name)}]\nreplay = "never"\n'
+        f'[subscriptions.{key(name)}]\nreplay = "never"\n'
         f"if it is a leftover: {'; '.join(_forgetting(name, checkpoint) for checkpoint, _ in found)}"
     )
     positions = ", ".join(f"{row.table} ({row.position})" for _, row in found)

@@ -5,13 +5,13 @@ The statements are words for a person who looks at them first: nothing here is e
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from balados_db.model import Manifest, Need, Outsider, SchemaKind
+from balados_db.toml_text import key
 
 SHARED = "shared"  # a schema to make where the manifest keeps none
 
@@ -86,11 +86,6 @@ def _quoted(name: str) -> str:
 def literal(text: str) -> str:
     """A text as it is typed in SQL."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def key(name: str) -> str:
-    """A name as it is typed between the brackets of a TOML header."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
 # ── what depends on the scope from outside ───────────────────────────────────────────────────────────────

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from balados_db.finding import Finding, error, warning
 from balados_db.model import CheckpointState, DatabaseState, Files, Manifest, Role, SchemaKind
-from balados_db.planning.cures import key
 from balados_db.planning.migrate import pending
 from balados_db.planning.refusals import is_missing
 from balados_db.planning.status import progress_of
 from balados_db.planning.steps import listed
+from balados_db.toml_text import key
 
 _FORGET = "forget it: balados-db reset --projector NAME; or delete the row"
 

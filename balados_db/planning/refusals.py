@@ -34,6 +34,7 @@ from balados_db.planning.shape import ResetRequest, Shape
 from balados_db.planning.steps import (
     listed,
 )
+from balados_db.toml_text import key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +109,7 @@ def _no_table(table: TableName) -> dict[str, Any]:
 
 
 def _replayed(name: str) -> dict[str, Any]:
-    cure = f"take [projectors.{cures.key(name)}] out of the manifest, or allow it to replay"
+    cure = f"take [projectors.{key(name)}] out of the manifest, or allow it to replay"
     return cures.in_the_way("subscription", name, 'is a projector, and declared replay = "never"', cure)
 
 

@@ -229,7 +229,7 @@ def _facts(report: Report, out: Console) -> None:
     if report.text is None and not report.dry_run:
         for table in _result_tables(report):
             out.print(table)
-    if report.findings_answer:
+    if report.findings_answer and not report.findings_in_text:
         _findings(report, out)
 
 

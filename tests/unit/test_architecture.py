@@ -33,7 +33,8 @@ PACKAGE = Path(balados_db.__file__).parent
 # ── the table of rooms ───────────────────────────────────────────────────────────────────────────────────
 
 WORDS = """
-errors exits finding model manifest manifest_file manifest_check manifest_proposal migration_files reference decision_tree example
+errors exits finding model manifest manifest_file manifest_lines manifest_mistakes manifest_check manifest_proposal
+migration_files migration_check lock_file checkup squawk sql_text toml_text reference decision_tree example
 """
 ROOM_OF = dict.fromkeys(WORDS.split(), "words")
 
@@ -63,7 +64,7 @@ HOMES = {
     "rich": "rendering/ demo/",
     "psycopg": "postgres/ execution/ demo/ testing/",
     "msgspec": "manifest.py manifest_file.py manifest_proposal.py rendering/envelope.py",
-    "tomli": "manifest.py manifest_proposal.py",
+    "tomli": "manifest.py manifest_lines.py manifest_proposal.py lock_file.py",
     "pytest": "testing/",
     "testcontainers": "testing/",
 }

@@ -195,6 +195,8 @@ def test_findings_are_a_status_of_their_own() -> None:
             "message": "stats: pending",
             "cure": "balados-db migrate",
             "severity": "error",
+            "file": None,
+            "line": None,
         }
     ]
 

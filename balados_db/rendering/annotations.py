@@ -1,0 +1,69 @@
+"""Findings as other programs show them: GitHub's workflow commands, GitLab's Code Quality report, lines for people."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from balados_db.finding import Finding, Severity
+
+_GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_GITLAB = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
+
+
+def lines(findings: Sequence[Finding]) -> Iterator[str]:
+    """`file:line: severity: message [code]` as editors and people know it; what to do is said once below."""
+    said: set[tuple[str, str]] = set()
+    for finding in findings:
+        at = f"{finding.file}:{finding.line}: " if finding.line else f"{finding.file}: " if finding.file else ""
+        yield f"{at}{finding.severity.value}: {finding.message} [{finding.code}]"
+        if finding.cure and (finding.code, finding.cure) not in said:
+            yield f"  → {finding.cure}"
+        said.add((finding.code, finding.cure))
+
+
+# ── GitHub ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def github(findings: Sequence[Finding]) -> Iterator[str]:
+    """One workflow command a finding: it becomes an annotation beside the line."""
+    for finding in findings:
+        where = {"file": finding.file, "line": finding.line, "title": f"balados-db {finding.code}"}
+        said = ",".join(f"{name}={_property(str(value))}" for name, value in where.items() if value)
+        text = f"{finding.message}\n{finding.cure}" if finding.cure else finding.message
+        yield f"::{_GITHUB[finding.severity]} {said}::{_message(text)}"
+
+
+def _message(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")
+
+
+# ── GitLab ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def gitlab(findings: Sequence[Finding], elsewhere: str) -> str:
+    """A Code Quality report. What stands in no file is shown at the first line of `elsewhere`, the manifest."""
+    seen: Counter[str] = Counter()
+    entries = []
+    for finding in findings:
+        what = "\0".join((finding.code, finding.file or elsewhere, finding.subject, finding.message))
+        seen[what] += 1
+        entries.append(_entry(finding, elsewhere, f"{what}\0{seen[what]}"))
+    return json.dumps(entries, indent=2, ensure_ascii=False)
+
+
+def _entry(finding: Finding, elsewhere: str, what: str) -> dict[str, object]:
+    """The fingerprint knows the content, not the line: a finding that moved is the same one."""
+    return {
+        "description": f"{finding.message} → {finding.cure}" if finding.cure else finding.message,
+        "check_name": finding.code,
+        "fingerprint": hashlib.sha256(what.encode("utf-8", "surrogatepass")).hexdigest(),
+        "severity": _GITLAB[finding.severity],
+        "location": {"path": finding.file or elsewhere, "lines": {"begin": finding.line or 1}},
+    }
