@@ -22,6 +22,7 @@ class BaladosDbError(Exception):
 
     def __init__(self, *, hint: str | None = None, **facts: Any) -> None:
         self.facts = facts
+        self.database: str | None = None  # where several are worked on: the one that it is about
         self.done: tuple[str, ...] = ()  # what was committed before, in a run that cannot be one transaction
         self.hint = hint if hint is not None else self.cure.format_map(facts)
         super().__init__(self.message)
@@ -40,6 +41,7 @@ class BaladosDbError(Exception):
     def message(self) -> str:
         """The docstring as one line, with this error's facts, and what had been done before it."""
         text = " ".join((type(self).__doc__ or "").split()).format_map(self.facts)
+        text = f"In database {self.database}: {text}" if self.database else text
         if not self.done:
             return text
         return f"{text.removesuffix(_UNCHANGED).rstrip()} Done before it, and kept: {'; '.join(self.done)}."
@@ -106,6 +108,26 @@ class NoUrl(UsageError):
 
     code = "no_url"
     cure = "pass --url, or start one for development: balados-db server start"
+
+
+class NoUrlFor(UsageError):
+    """No URL is given for the database {name!r}: not by --url {name}=URL, {variable} or the manifest."""
+
+    code = "no_url_for"
+    cure = "set {variable}, or write `url` into [databases.{name}]"
+
+
+class SameDatabase(UsageError):
+    """{names} are the same database: {database} on {server}."""
+
+    code = "same_database"
+    cure = "correct their URLs, or leave `database` out where a schema lies in the main database"
+
+
+class OneDatabase(UsageError):
+    """`{command}` works on one database, and the manifest declares several: {names}."""
+
+    code = "one_database"
 
 
 class InvalidUrl(UsageError):
@@ -279,6 +301,12 @@ class ProjectorTablesMissing(Protected):
 
     code = "projector_tables_missing"
     cure = "correct its `tables` in the manifest; only then can it start over without writing rows twice"
+
+
+class AcrossDatabases(Protected):
+    """This concerns several databases ({names}), and {command} works in one: positions would be left behind."""
+
+    code = "across_databases"
 
 
 class CheckpointTableMissing(Protected):
@@ -505,6 +533,19 @@ class Unfinished(BaladosDbError):
     def next_actions(self) -> tuple[tuple[str, ...], ...]:
         """The command that finishes it."""
         return (("balados-db", *self.facts["arguments"]),)
+
+
+class PartlyDone(BaladosDbError):
+    """Not every database is done: {problem} What is committed in {finished} stays."""
+
+    code = "partial"
+    exit_status = ExitStatus.PARTIAL
+    cure = "mend that, then run the same command again: it does what is left"
+
+    @property
+    def changed(self) -> bool:
+        """What was committed before the failure stays."""
+        return True
 
 
 # ── unreachable (exit 8) ─────────────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,7 @@ from balados_db.manifest_file import (
     CheckpointSection,
     ConfirmationSection,
     DatabaseSection,
+    DatabasesSection,
     EnvironmentsSection,
     EventStoreSection,
     ManifestFile,
@@ -32,6 +33,7 @@ from balados_db.manifest_file import (
     SubscriptionSection,
 )
 from balados_db.model import (
+    MAIN,
     OWN_SCHEMA,
     CheckpointTable,
     Layout,
@@ -187,6 +189,7 @@ def _decode(raw: dict[str, Any], file: Path) -> ManifestFile:
         "subscriptions": (reader.sections, SubscriptionSection),
         "checkpoints": (reader.listed, CheckpointSection),
         "database": (reader.section, DatabaseSection),
+        "databases": (reader.sections, DatabasesSection),
         "event_store": (reader.section, EventStoreSection),
         "confirmation": (reader.section, ConfirmationSection),
         "environments": (reader.section, EnvironmentsSection),
@@ -204,6 +207,7 @@ def _decode(raw: dict[str, Any], file: Path) -> ManifestFile:
 
 def _resolve(written: ManifestFile, file: Path) -> Manifest:
     resolver = _Resolver(written, file)
+    databases = resolver.databases()
     checkpoints = resolver.checkpoints()
     return Manifest(
         file=file,
@@ -215,6 +219,7 @@ def _resolve(written: ManifestFile, file: Path) -> Manifest:
         subscriptions={name: section.replay for name, section in written.subscriptions.items()},
         phrases=resolver.phrases(),
         protected=tuple(dict.fromkeys((*EnvironmentsSection().protected, *written.environments.protected))),
+        databases=databases,
     )
 
 
@@ -239,6 +244,29 @@ class _Resolver(_Reader):
             raise self.invalid(f"schemas.{self.stores[1]}", "only one schema can be the event store")
         self.preset = self._preset()
 
+    def databases(self) -> dict[str, str | None]:
+        """The databases beside the main one, with their URLs as far as their variables are set."""
+        variables: dict[str, str] = {}
+        for name in self.written.databases:
+            at = f"databases.{name}"
+            if name == MAIN:
+                raise self.invalid(at, f"{MAIN!r} is what [database] is called; choose another name")
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
+                raise self.invalid(
+                    at, "a database's name here is letters, digits, `_` and `-`, and begins with a letter"
+                )
+            variable = url_variable(name)
+            if variable in variables:
+                raise self.invalid(at, f"{variables[variable]!r} and {name!r} would both be named by {variable}")
+            variables[variable] = name
+        return {name: _substitute(section.url) for name, section in self.written.databases.items()}
+
+    def _database(self, written: str | None, at: str) -> str:
+        known = (MAIN, *self.written.databases)
+        if written is None or written in known:
+            return written or MAIN
+        raise self.invalid(at, f"{written!r} is not one of {', '.join(known)}{_nearest(written, known)}")
+
     def schemas(self) -> tuple[SchemaDeclaration, ...]:
         """The declared schemas, their names checked as PostgreSQL would see them."""
         return tuple(self._schema(name, section) for name, section in self.written.schemas.items())
@@ -259,6 +287,7 @@ class _Resolver(_Reader):
             holds=section.holds,
             install=self._path(section.install),
             layout=self._layout(name, section, at) if is_store else None,
+            database=self._database(section.database, f"{at}.database"),
         )
 
     def _name(self, name: str, at: str) -> None:
@@ -295,6 +324,8 @@ class _Resolver(_Reader):
         store = self.preset
         assert store is not None
         live = store.liveness
+        if live is not None and self._lies_in(self._in_store(live.table).schema) != self._lies_in(schema):
+            raise self.invalid("event_store.liveness.table", f"{live.table!r} lies in another database than {schema!r}")
         if not store.tables:
             raise self.invalid("event_store.tables", "name the tables that `reset --events` empties")
         return Layout(
@@ -309,6 +340,10 @@ class _Resolver(_Reader):
             triggers=store.triggers,
             liveness=Liveness(table=self._in_store(live.table), id=live.id, name=live.name) if live else None,
         )
+
+    def _lies_in(self, schema: str) -> str:
+        section = self.written.schemas.get(schema)
+        return (section.database if section else None) or MAIN
 
     def _in_store(self, table: str) -> TableName:
         return self.table(table, "event_store") if "." in table else TableName(self.stores[0], table)
@@ -408,6 +443,11 @@ class _Resolver(_Reader):
             if len(phrase) < len(getattr(default, scope.value)):
                 raise self.invalid(at, f"a phrase may be longer than {getattr(default, scope.value)!r}, not shorter")
         return phrases
+
+
+def url_variable(database: str) -> str:
+    """The environment variable that names one of the databases beside the main one."""
+    return "BALADOS_DB_URL_" + re.sub(r"\W", "_", database).upper()
 
 
 def invalid_name(name: str) -> str | None:

@@ -25,6 +25,12 @@ class DatabaseSection(Section, frozen=True):
     environment: str | None = None
 
 
+class DatabasesSection(Section, frozen=True):
+    """Another database than the main one, in which schemas lie."""
+
+    url: str | None = None
+
+
 class SchemaSection(Section, frozen=True):
     """What one PostgreSQL schema is."""
 
@@ -33,6 +39,7 @@ class SchemaSection(Section, frozen=True):
     holds: str = ""
     layout: str | None = None
     install: str | None = None
+    database: str | None = None
 
 
 class ProjectorSection(Section, frozen=True):
@@ -119,6 +126,7 @@ class ManifestFile(Section, frozen=True):
 
     version: Literal[1]
     database: DatabaseSection = DatabaseSection()
+    databases: dict[str, DatabasesSection] = {}
     schemas: dict[str, SchemaSection] = {}
     projectors: dict[str, ProjectorSection] = {}
     checkpoints: tuple[CheckpointSection, ...] = ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
+MAIN = "main"  # what `[database]` is called beside `[databases.NAME]`
 OWN_SCHEMA = "balados_db"  # our bookkeeping: recorded structures, the environment's stamp, receipts
 
 
@@ -94,6 +95,7 @@ class SchemaDeclaration:
     holds: str = ""
     install: Path | None = None
     layout: Layout | None = None
+    database: str = MAIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +105,7 @@ class Projector:
     name: str
     tables: tuple[TableName, ...] = ()
     events: tuple[str, ...] = ()
+    elsewhere: bool = False  # whether it also fills tables of another database: those are not among `tables`
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +136,39 @@ class Manifest:
     subscriptions: Mapping[str, str] = field(default_factory=dict)
     phrases: Mapping[Scope, str] = field(default_factory=dict)
     protected: tuple[str, ...] = ("production",)
+    databases: Mapping[str, str | None] = field(default_factory=dict)  # URLs of those beside the main one
+    database: str | None = None  # the one that this is a part for; None for the whole manifest
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The databases in which anything is declared, the main one first; the main one where nothing is."""
+        used = {schema.database for schema in self.schemas} | {
+            self.database_of(c.table.schema) for c in self.checkpoints
+        }
+        return tuple(name for name in (MAIN, *self.databases) if name in used) or (MAIN,)
+
+    def database_of(self, schema: str) -> str:
+        """The database in which a schema lies; one that is not declared lies in the main one."""
+        declared = self.schema(schema)
+        return declared.database if declared else MAIN
+
+    def part(self, database: str) -> Manifest:
+        """What this manifest says of one database.
+
+        Every projector is in every part, with those of its tables that lie there: its positions may lie anywhere.
+        """
+
+        def here(schema: str) -> bool:
+            return self.database_of(schema) == database
+
+        return replace(
+            self,
+            database=database,
+            url=self.url if database == MAIN else self.databases[database],
+            schemas=tuple(s for s in self.schemas if s.database == database),
+            projectors=tuple(_within(p, tuple(t for t in p.tables if here(t.schema))) for p in self.projectors),
+            checkpoints=tuple(c for c in self.checkpoints if here(c.table.schema)),
+        )
 
     def schema(self, name: str) -> SchemaDeclaration | None:
         """The declaration of this schema, if there is one."""
@@ -151,6 +187,10 @@ class Manifest:
     def migrated(self) -> tuple[SchemaDeclaration, ...]:
         """The schemas that have migrations."""
         return tuple(schema for schema in self.schemas if schema.migrations)
+
+
+def _within(projector: Projector, tables: tuple[TableName, ...]) -> Projector:
+    return replace(projector, tables=tables, elsewhere=len(tables) < len(projector.tables))
 
 
 # ── migrations ───────────────────────────────────────────────────────────────────────────────────────────

@@ -37,14 +37,16 @@ class Report:
     tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)  # the same for people
     text: str | None = None  # the answer of a command that prints a document
     next: tuple[tuple[str, ...], ...] = ()
+    databases: Mapping[str, Report] = field(default_factory=dict)  # where several are concerned: what of each
 
     @property
     def changed(self) -> bool:
         """Whether anything was written."""
-        return bool(self.done)
+        return bool(self.done) or any(report.changed for report in self.databases.values())
 
     @property
     def exit_status(self) -> ExitStatus:
         """Findings are a status of their own; notes ask for nothing, and everything else that gets here went well."""
-        asking = any(finding.severity is not Severity.NOTE for finding in self.findings)
+        found = (*self.findings, *(f for report in self.databases.values() for f in report.findings))
+        asking = any(finding.severity is not Severity.NOTE for finding in found)
         return ExitStatus.FINDINGS if asking else ExitStatus.OK

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from balados_db.cli.databases import carry_out_in_each
 from balados_db.cli.options import command, dry_run_option
 from balados_db.cli.session import Session
 from balados_db.errors import UsageError
@@ -30,6 +31,23 @@ if TYPE_CHECKING:
 @dry_run_option()
 def adopt(session: Session, schemas: tuple[str, ...], to: str | None, accept: tuple[str, ...], dry_run: bool) -> Report:
     """Compare, plan, note."""
+    if schemas:
+        for name in schemas:
+            session.declared(name)
+        parts = [part for part in session.parts if any(part.manifest.schema(name) for name in schemas)]
+    else:
+        parts = [part for part in session.parts if _without_history(part)] or _nothing()
+
+    def one(part: Session, *, dry_run: bool) -> Report:
+        here = tuple(name for name in schemas if part.manifest.schema(name))
+        return _adopt(part, here, to, accept, dry_run)
+
+    return carry_out_in_each(session, one, dry_run=dry_run, parts=parts)
+
+
+def _adopt(
+    session: Session, schemas: tuple[str, ...], to: str | None, accept: tuple[str, ...], dry_run: bool
+) -> Report:
     read = session.files
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.scratch import compare
@@ -48,19 +66,22 @@ def _chosen(session: Session, schemas: tuple[str, ...]) -> list[str]:
     for name in schemas:
         if session.declared(name).migrations is None:
             raise UsageError(problem=f"schema {name!r} has no `migrations` in the manifest")
-    if schemas:
-        return list(schemas)
+    return list(schemas) or _without_history(session) or _nothing()
+
+
+def _nothing() -> list[Any]:
+    raise UsageError(problem="no schema holds tables without a history of migrations: there is nothing to adopt")
+
+
+def _without_history(session: Session) -> list[str]:
     from balados_db.postgres.catalog import Look, read_state
     from balados_db.postgres.connection import translated
 
     with session.open() as conn, translated("look"):
         state = read_state(Look(conn=conn, manifest=session.manifest))
-    found = [
+    return [
         s.name for s in session.manifest.migrated if not state.schema(s.name).applied and state.schema(s.name).tables
     ]
-    if not found:
-        raise UsageError(problem="no schema holds tables without a history of migrations: there is nothing to adopt")
-    return found
 
 
 def _planner(

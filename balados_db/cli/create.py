@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balados_db.cli.databases import carry_out_in_each
 from balados_db.cli.options import command, dry_run_option
 from balados_db.cli.session import Session
 from balados_db.report import Report
@@ -11,6 +12,10 @@ from balados_db.report import Report
 @dry_run_option()
 def create(session: Session, dry_run: bool) -> Report:
     """Plan what is missing and create it."""
+    return carry_out_in_each(session, _create, dry_run=dry_run)
+
+
+def _create(session: Session, *, dry_run: bool) -> Report:
     manifest, files, database = session.manifest, session.files, session.source.database
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import create_planner, missing_database

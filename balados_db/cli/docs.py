@@ -57,18 +57,21 @@ def docs(session: Session, out: str | None, check: bool) -> Report:
 
 
 def _read(session: Session) -> tuple[Identity, Reference]:
+    from balados_db.planning.together import together
     from balados_db.postgres.catalog import Look, looking, read_state
     from balados_db.postgres.connection import translated
     from balados_db.postgres.reference import read_columns, read_undeclared
     from balados_db.reference import classify
 
-    manifest = session.manifest
-    with session.open() as conn, translated("look"), looking(conn):
-        state = read_state(Look(conn=conn, manifest=manifest))
-        columns = read_columns(conn, [schema.name for schema in manifest.schemas])
-        undeclared = read_undeclared(conn, manifest)
+    states, columns, undeclared = [], {}, {}
+    for part in session.parts:
+        with part.open() as conn, translated("look"), looking(conn):
+            states.append(read_state(Look(conn=conn, manifest=part.manifest)))
+            columns.update(read_columns(conn, [schema.name for schema in part.manifest.schemas]))
+            undeclared.update(read_undeclared(conn, part.manifest))
+    state = together(states)
     assert state.identity is not None
-    return state.identity, classify(manifest, state, columns, undeclared)
+    return state.identity, classify(session.manifest, state, columns, undeclared)
 
 
 def _result(identity: Identity, reference: Reference) -> dict[str, Any]:

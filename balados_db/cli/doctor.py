@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from balados_db.cli.databases import look_at_each
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.report import Report
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 )
 def doctor(session: Session) -> Report:
     """Look, judge, say."""
+    return look_at_each(session, _doctor)
+
+
+def _doctor(session: Session) -> Report:
     manifest = session.manifest
     from balados_db.planning.doctor import OLDEST, diagnose
     from balados_db.postgres.catalog import Look

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from balados_db.cli.databases import carry_out_in_each, look_at_each
 from balados_db.cli.options import Group, command, common_options, confirm_option, dry_run_option
 from balados_db.cli.session import Session
 from balados_db.cli.standalone import manifest_or_none, open_anyway
@@ -33,6 +34,12 @@ def environment(**_: object) -> None:
 @command("show", "Say which environment the database says it is.")
 def show(session: Session) -> Report:
     """Read the stamp; a database without one is no error."""
+    if manifest_or_none(session) is None:
+        return _show(session)
+    return look_at_each(session, _show)
+
+
+def _show(session: Session) -> Report:
     from balados_db.postgres.catalog import read_identity
     from balados_db.postgres.connection import translated
     from balados_db.postgres.reference import read_stamp
@@ -97,7 +104,11 @@ def set_(session: Session, name: str, dry_run: bool, confirm: str | None) -> Rep
 
     if not name or name != name.strip() or not name.isprintable():
         raise UsageError(problem=f"{name!r} is no name: write one without blanks at its ends or control characters")
-    return carry_out(session, _planner(session.manifest, name), dry_run=dry_run, given=confirm)
+
+    def one(part: Session, *, dry_run: bool) -> Report:
+        return carry_out(part, _planner(part.manifest, name), dry_run=dry_run, given=confirm)
+
+    return carry_out_in_each(session, one, dry_run=dry_run)
 
 
 def _planner(manifest: Manifest, name: str) -> Planner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from balados_db.cli.databases import look_at_each
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.cli.standalone import manifest_or_none, open_anyway
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 @command("history", "Every destructive run, from inside the database, the newest first.")
 def history(session: Session) -> Report:
     """Read the receipts. A database that has none is no error."""
+    if manifest_or_none(session) is None:
+        return _history(session)
+    return look_at_each(session, _history)
+
+
+def _history(session: Session) -> Report:
     from balados_db.postgres.catalog import read_identity
     from balados_db.postgres.connection import translated
     from balados_db.postgres.reference import read_receipts

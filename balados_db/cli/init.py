@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from balados_db.cli.databases import carry_out_in_each
 from balados_db.cli.options import command, dry_run_option
 from balados_db.cli.session import Session
 from balados_db.report import Report
@@ -11,6 +12,10 @@ from balados_db.report import Report
 @dry_run_option()
 def init(session: Session, dry_run: bool) -> Report:
     """What a fresh database needs after `create`."""
+    return carry_out_in_each(session, _init, dry_run=dry_run)
+
+
+def _init(session: Session, *, dry_run: bool) -> Report:
     manifest, files = session.manifest, session.files
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import init_planner
@@ -22,6 +27,10 @@ def init(session: Session, dry_run: bool) -> Report:
 @dry_run_option()
 def up(session: Session, dry_run: bool) -> Report:
     """Create what is missing, install, migrate."""
+    return carry_out_in_each(session, _up, dry_run=dry_run)
+
+
+def _up(session: Session, *, dry_run: bool) -> Report:
     manifest, files = session.manifest, session.files
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import init_planner, missing_database

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
 
 import click
 
 from balados_db.errors import UsageError
+from balados_db.model import MAIN
 from balados_db.report import Report
 
 
@@ -20,6 +22,7 @@ class CommonOptions:
 
     manifest: str | None = None
     url: str | None = None
+    urls: Mapping[str, str] = field(default_factory=dict)  # of the databases beside the main one, by name
     json: bool = False
     quiet: bool = False
     no_color: bool = False
@@ -47,7 +50,14 @@ def common_options() -> list[click.Option]:
     """Fresh options for one command. Their default is None, so that the last place that says something wins."""
     return [
         click.Option(["--manifest"], metavar="FILE", help="The manifest [default: the nearest balados-db.toml]."),
-        click.Option(["--url"], metavar="URL", help="The database; wins over every other source."),
+        click.Option(
+            ["--url"],
+            multiple=True,
+            default=None,
+            callback=lambda ctx, param, values: values or None,
+            metavar="[NAME=]URL",
+            help="The database, or NAME of [databases]; wins over every other source.",
+        ),
         click.Option(["--json"], is_flag=True, default=None, help="Print one JSON object on standard output."),
         click.Option(["--quiet", "-q"], is_flag=True, default=None, help="Say nothing but the answer and errors."),
         click.Option(["--no-color"], is_flag=True, default=None, help="No colours."),
@@ -58,7 +68,7 @@ def common_options() -> list[click.Option]:
     ]
 
 
-COMMON = tuple(f.name for f in fields(CommonOptions))
+COMMON = tuple(f.name for f in fields(CommonOptions) if f.name != "urls")
 
 
 class ReportingCommand(click.Command):
@@ -117,7 +127,23 @@ def merged(parent: click.Context | None, own: dict[str, Any]) -> CommonOptions:
         said = [params[name] for params in chain if params.get(name) is not None]
         if said:
             found[name] = said[0]
-    return CommonOptions(**found)
+    return CommonOptions(**{**found, **_urls(found.get("url", ()))})
+
+
+_NAMED_URL = re.compile(r"(?P<name>[A-Za-z][\w-]*)=(?P<url>\w+(?:\+\w+)?://.*)", re.DOTALL)
+
+
+def _urls(said: tuple[str, ...]) -> dict[str, Any]:
+    """Tell NAME=URL from the main database's; `host=… dbname=…` is one of those. Raises UsageError for a second one."""
+    found: dict[str, str] = {}
+    for word in said:
+        named = _NAMED_URL.fullmatch(word)
+        name, url = (named["name"], named["url"]) if named else (MAIN, word)
+        if name in found:
+            which = f"--url {name}=" if named else "--url"
+            raise UsageError(problem=f"{which} is given twice", hint="give it once for each database")
+        found[name] = url
+    return {"url": found.pop(MAIN, None), "urls": found}
 
 
 def command(name: str, help: str, **kwargs: Any) -> Callable[[Callable[..., Report]], ReportingCommand]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from balados_db.finding import Finding
-    from balados_db.model import Identity, Journal
+    from balados_db.model import Identity, Journal, Manifest
     from balados_db.planning.rebuild import Course, Glance
 
 INTERVAL = 0.5  # seconds between two looks
@@ -102,7 +103,7 @@ def _deadline(session: Session) -> float:
 class _Eye:
     """Looks again and again through one connection, and remembers what it saw."""
 
-    conn: Connection[Any]
+    looks: tuple[tuple[Connection[Any], Manifest], ...]  # one for each database
     session: Session
     names: tuple[str, ...]
     identity: Identity
@@ -125,23 +126,24 @@ class _Eye:
     def _look(self, goal: bool, *, hasty: bool) -> Course:
         from balados_db.planning.rebuild import judge
 
-        glance = _glance(self.conn, self.session, hasty)
+        glance = _glance(self.looks, hasty)
         if goal and self.goal is None:
             self.goal = glance.state.head
         self.course = judge(glance, self.course, self.session.manifest, self.names, self.goal)
         return self.course
 
 
-def _glance(conn: Connection[Any], session: Session, hasty: bool) -> Glance:
+def _glance(looks: tuple[tuple[Connection[Any], Manifest], ...], hasty: bool) -> Glance:
     from balados_db.planning.rebuild import Glance
+    from balados_db.planning.together import together
     from balados_db.postgres.catalog import steadily
     from balados_db.postgres.connection import translated
     from balados_db.postgres.eventstore import read_progress
 
     with translated("look"):
-        state = steadily(conn, lambda: read_progress(conn, session.manifest, hasty=hasty))
+        states = [steadily(c, partial(read_progress, c, m, hasty=hasty)) for c, m in looks]
     when = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Glance(at=time.monotonic(), when=when, state=state)
+    return Glance(at=time.monotonic(), when=when, state=together(states))
 
 
 @contextmanager
@@ -149,14 +151,22 @@ def _opened(session: Session, names: tuple[str, ...] = ()) -> Iterator[_Eye]:
     """Connect, and ask once what does not change: which database it is, and whether a reset waits to be finished."""
     begun = time.monotonic()
     chosen = names or tuple(p.name for p in session.manifest.projectors)
-    from balados_db.postgres.catalog import read_identity, steadily
+    from balados_db.postgres.catalog import steadily
     from balados_db.postgres.connection import translated
+
+    with ExitStack() as opened:
+        looks = tuple((opened.enter_context(part.open()), part.manifest) for part in session.parts)
+        with translated("look"):
+            found = [steadily(c, partial(_who, c)) for c, _ in looks]
+        journal = next((journal for _, journal in found if journal), None)
+        yield _Eye(looks, session, chosen, found[0][0], journal, begun)
+
+
+def _who(conn: Connection[Any]) -> tuple[Identity, Journal | None]:
+    from balados_db.postgres.catalog import read_identity
     from balados_db.postgres.journal import read_journal
 
-    with session.open() as conn:
-        with translated("look"):
-            identity, journal = steadily(conn, lambda: (read_identity(conn), read_journal(conn)))
-        yield _Eye(conn, session, chosen, identity, journal, begun)
+    return read_identity(conn), read_journal(conn)
 
 
 # ── telling ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from balados_db.cli.session import Session
 from balados_db.errors import UsageError
 from balados_db.model import Scope
 from balados_db.report import Report
+
+if TYPE_CHECKING:
+    from balados_db.planning.shape import ResetRequest
 
 
 @command(
@@ -63,13 +66,14 @@ def reset(
 ) -> Report:
     """Plan a reset and carry it out."""
     chosen = choice(session, said, schema, projector)
-    manifest, files = session.manifest, session.files
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import reset_planner
     from balados_db.planning.shape import ResetRequest
     from balados_db.postgres.locking import Patience
 
     request = ResetRequest(**chosen, with_dependents=with_dependents, verify_rows=verify == "rows")
+    session = _located(session, request)
+    manifest, files = session.manifest, session.files
     patience = Patience(locks=session.options.lock_timeout, projectors=wait_for_projectors, grace=projector_grace)
     planner = reset_planner(manifest, files, request, wait_for_projectors=wait_for_projectors > 0)
     return carry_out(session, planner, dry_run=dry_run, given=confirm, patience=patience)
@@ -110,3 +114,14 @@ def _scope(session: Session, scope: str | None, schema: str | None, projector: s
         problem="say what to reset: one of --projections, --system, --events, --all, --schema S, --projector P",
         hint="not sure? `balados-db guide` asks three questions",
     )
+
+
+def _located(session: Session, request: ResetRequest) -> Session:
+    """The session for the one database that it concerns. Raises AcrossDatabases for several."""
+    from balados_db.errors import AcrossDatabases
+    from balados_db.planning.together import concerned
+
+    names = concerned(session.manifest, request)
+    if len(names) > 1:
+        raise AcrossDatabases(command="reset", names=", ".join(names), hint="")
+    return next(part for part in session.parts if part.database in (*names, None))

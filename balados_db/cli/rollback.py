@@ -6,6 +6,8 @@ import click
 
 from balados_db.cli.options import command, confirm_option, dry_run_option, once, seconds
 from balados_db.cli.session import Session
+from balados_db.errors import AcrossDatabases
+from balados_db.model import Manifest, SchemaDeclaration, Scope
 from balados_db.report import Report
 
 
@@ -38,8 +40,10 @@ def rollback(
     confirm: str | None,
 ) -> Report:
     """Plan a rollback and carry it out."""
+    declared = session.declared(schema)
+    _refuse_across(session.manifest, declared, with_dependents)
+    session = session.part(schema)
     manifest, files = session.manifest, session.files
-    session.declared(schema)
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import rollback_planner
     from balados_db.planning.rollback import RollbackRequest
@@ -49,3 +53,14 @@ def rollback(
     planner = rollback_planner(manifest, files, request)
     patience = Patience(locks=session.options.lock_timeout, grace=projector_grace)
     return carry_out(session, planner, dry_run=dry_run, given=confirm, patience=patience)
+
+
+def _refuse_across(manifest: Manifest, schema: SchemaDeclaration, with_dependents: bool) -> None:
+    """Of a projection it is a reset as well, and one transaction does not reach into another database."""
+    from balados_db.planning.shape import ResetRequest
+    from balados_db.planning.together import concerned
+
+    request = ResetRequest(scope=Scope.of(schema.kind), schema=schema.name, with_dependents=with_dependents)
+    if len(names := concerned(manifest, request)) > 1:
+        instead = f"take the newest files away and make it anew: balados-db reset --schema {schema.name} --recreate"
+        raise AcrossDatabases(command="rollback", names=", ".join(names), hint=instead)

@@ -20,6 +20,7 @@ def schema(**_: object) -> None:
 def create(session: Session, name: str, dry_run: bool) -> Report:
     """Create it when it is missing."""
     session.declared(name)
+    session = session.part(name)
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import create_planner
 
@@ -33,6 +34,7 @@ def create(session: Session, name: str, dry_run: bool) -> Report:
 def migrate(session: Session, name: str, dry_run: bool) -> Report:
     """The same as `migrate --schema NAME`."""
     session.declared(name)
+    session = session.part(name)
     manifest, files = session.manifest, session.files
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import migrate_planner

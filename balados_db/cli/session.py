@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from balados_db.cli.options import CommonOptions
+from balados_db.model import MAIN
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -25,13 +26,42 @@ class Session:
 
     command: str
     options: CommonOptions
+    database: str | None = None  # the one that it is about; None for all that the manifest declares
 
     @cached_property
     def manifest(self) -> Manifest:
-        """The manifest, or the error that says what is wrong with it."""
+        """The manifest, as far as it concerns this session's database, or the error that says what is wrong with it."""
         from balados_db.manifest import find_manifest, load_manifest
 
-        return load_manifest(find_manifest(self.options.manifest))
+        whole = load_manifest(find_manifest(self.options.manifest))
+        return whole if self.database is None else whole.part(self.database)
+
+    @cached_property
+    def parts(self) -> tuple[Session, ...]:
+        """A session for each database of the manifest: this one where there is but the main one."""
+        if self.database is not None:
+            return (self,)
+        self._refuse_unknown_urls()
+        names = self.manifest.parts
+        if names == (MAIN,):
+            return (self,)
+        return tuple(replace(self, database=name) for name in names)
+
+    def part(self, schema: str) -> Session:
+        """The session for the database in which a declared schema lies."""
+        where = self.manifest.database_of(schema)
+        return next(part for part in self.parts if part.database in (where, None))
+
+    def _refuse_unknown_urls(self) -> None:
+        from balados_db.errors import UsageError
+
+        known = [name for name in self.manifest.parts if name != MAIN]
+        for name in self.options.urls:
+            if name not in known:
+                problem = f"--url {name}=: no schema of the manifest lies in a database {name!r}"
+                raise UsageError(problem=problem, hint=_nearest(name, known))
+        if self.options.url and MAIN not in self.manifest.parts:
+            raise UsageError(problem="--url: nothing is declared in the main database", hint=f"--url {known[0]}=URL")
 
     def declared(self, schema: str) -> SchemaDeclaration:
         """A schema of the manifest. Raises UnknownSchema, which names the nearest one."""
@@ -65,7 +95,22 @@ class Session:
         """Where the database's URL comes from."""
         from balados_db.postgres.source import find_source
 
-        return find_source(self.options.url, self.manifest)
+        return find_source(self._explicit, self._located)
+
+    @property
+    def _explicit(self) -> str | None:
+        name = self._located.database or MAIN
+        return self.options.url if name == MAIN else self.options.urls.get(name)
+
+    @property
+    def _located(self) -> Manifest:
+        """The manifest of one database. Raises OneDatabase where a command did not say which of several."""
+        from balados_db.errors import OneDatabase
+
+        if len(self.parts) > 1:
+            names = ", ".join(self.manifest.parts)
+            raise OneDatabase(command=self.command, names=names, hint="")
+        return self.parts[0].manifest
 
     def open(self, database: str | None = None) -> Connection[Any]:
         """Open a connection; `database` overrides the URL's."""
@@ -84,7 +129,7 @@ class Session:
         """Before anything is destroyed, every source must name the same database."""
         from balados_db.postgres.source import refuse_disagreement
 
-        refuse_disagreement(self.options.url, self.manifest)
+        refuse_disagreement(self._explicit, self._located)
 
     def orders(self, planner: Planner, patience: Patience | None = None) -> Orders:
         """What the executor needs."""

@@ -37,5 +37,5 @@ def open_anyway(session: Session, manifest: Manifest | None) -> Connection[Any]:
     from balados_db.postgres.connection import connect
     from balados_db.postgres.source import find_source
 
-    source = find_source(session.options.url, manifest)
+    source = find_source(session.options.url, None) if manifest is None else session.source
     return connect(source, command=session.command.replace(" ", "-"), wait=session.options.wait)

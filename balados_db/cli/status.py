@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from balados_db.cli.databases import read_all, targets
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.report import Report
@@ -22,19 +24,22 @@ def status(session: Session, check: bool) -> Report:
     """Read, judge, show; writes nothing."""
     files = session.files
     from balados_db.planning.status import UNFINISHED, assess
-    from balados_db.postgres.catalog import Look, read_state
-    from balados_db.postgres.connection import translated
+    from balados_db.planning.together import together
 
-    with session.open() as conn, translated("look"):
-        state = read_state(Look(conn=conn, manifest=session.manifest))
+    states = read_all(session)
+    state = together(tuple(states.values()))
     found = assess(state, session.manifest, files)
     findings = tuple(f for f in found.findings if check or f.code == UNFINISHED)
     return Report(
         command=session.command,
         findings=findings,
         warnings=tuple(str(finding) for finding in found.findings if finding not in findings),
-        result={"target": state.identity and state.identity.target, **_result(state, found)},
-        tables=_tables(state, found),
+        result={
+            "target": state.identity and state.identity.target,
+            **({"databases": targets(states)} if len(states) > 1 else {}),
+            **_result(state, found),
+        },
+        tables=_tables(states, state, found),
         next=_next(state, found),
     )
 
@@ -55,16 +60,18 @@ def _result(state: DatabaseState, found: Status) -> dict[str, Any]:
     }
 
 
-def _tables(state: DatabaseState, found: Status) -> dict[str, tuple[dict[str, Any], ...]]:
+def _tables(
+    states: Mapping[str, DatabaseState], state: DatabaseState, found: Status
+) -> dict[str, tuple[dict[str, Any], ...]]:
     """The same for people: what is pending or drifted in detail is said below, as notes."""
     from balados_db.rendering.human import count, size_of
 
-    identity = state.identity
-    assert identity is not None
-    title = f"{identity.database} on {identity.server}, PostgreSQL {identity.server_version}"
+    several = len(states) > 1
+    title = "\n".join(_title(name if several else None, found) for name, found in states.items())
     schemas = tuple(
         {
             "schema": s.schema,
+            **({"database": s.database} if several else {}),
             "kind": s.kind if s.exists else f"{s.kind} (missing)",
             "tables": s.tables,
             "rows": count(s.rows, s.exact),
@@ -80,3 +87,10 @@ def _tables(state: DatabaseState, found: Status) -> dict[str, tuple[dict[str, An
         for p in found.projectors
     )
     return {title: schemas, "": projectors, "connected": tuple(asdict(s) for s in state.sessions)}
+
+
+def _title(name: str | None, state: DatabaseState) -> str:
+    identity = state.identity
+    assert identity is not None
+    which = f"{name}: " if name else ""
+    return f"{which}{identity.database} on {identity.server}, PostgreSQL {identity.server_version}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from balados_db.cli.databases import look_at_each
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.report import Report
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 )
 def verify(session: Session) -> Report:
     """Look, judge, say."""
+    return look_at_each(session, _verify)
+
+
+def _verify(session: Session) -> Report:
     files = session.files
     from balados_db.planning.verify import checked, judge
     from balados_db.postgres.catalog import Look

@@ -94,9 +94,8 @@ def shape_reset(
 
     Raises a Protected error where the request cannot be right whatever the database's dependencies are.
     """
-    schemas = _schemas(manifest, request)
+    schemas, projectors = chosen(manifest, request)
     _refuse_hidden_store(state, manifest, schemas)
-    projectors = _projectors(manifest, request, schemas)
     plain = [schema for schema in schemas if schema.kind is not SchemaKind.EVENT_STORE]
     ways = tuple(_way(state, schema, files, request, schema.name in leaning) for schema in plain)
     _refuse_missing_tables(state, request, projectors)
@@ -111,6 +110,15 @@ def shape_reset(
         _refuse_seeded_elsewhere(state, shape)
     shape = replace(shape, emptied=_emptied(state, shape, request))
     return replace(shape, refreshed=_refreshed(state, shape))
+
+
+def chosen(manifest: Manifest, request: ResetRequest) -> tuple[tuple[SchemaDeclaration, ...], tuple[Projector, ...]]:
+    """The schemas that a request names or implies, and the projectors that start over with them.
+
+    Raises UnknownSchema, UnknownProjector, UsageError, or ProjectorAcrossScope.
+    """
+    schemas = _schemas(manifest, request)
+    return schemas, _projectors(manifest, request, schemas)
 
 
 def _schemas(manifest: Manifest, request: ResetRequest) -> tuple[SchemaDeclaration, ...]:

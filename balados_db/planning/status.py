@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from balados_db.finding import Finding, Severity
 from balados_db.model import (
+    MAIN,
     CheckpointState,
     DatabaseState,
     Files,
@@ -27,6 +28,7 @@ class SchemaStatus:
     schema: str
     kind: str
     exists: bool
+    database: str = MAIN
     tables: int = 0
     rows: int | None = None
     exact: bool = False
@@ -74,6 +76,7 @@ def _schema(state: DatabaseState, declared: SchemaDeclaration, files: Files) -> 
         schema=declared.name,
         kind=declared.kind.value,
         exists=found.exists,
+        database=declared.database,
         tables=len(tables),
         rows=sum(known) if len(known) == len(tables) else None,
         exact=all(t.exact for t in tables),

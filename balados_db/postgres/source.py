@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from balados_db.errors import InvalidUrl, NoUrl, TargetsDisagree
-from balados_db.model import Manifest
+from balados_db.errors import InvalidUrl, NoUrl, NoUrlFor, TargetsDisagree
+from balados_db.manifest import url_variable
+from balados_db.model import MAIN, Manifest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +60,13 @@ _DRIVERS = re.compile(r"^(?:postgres|postgresql)(?:\+(?:psycopg|psycopg2|psycopg
 def find_source(explicit: str | None, manifest: Manifest | None) -> Source:
     """Return the source that counts: --url, BALADOS_DB_URL, the manifest, DATABASE_URL, libpq's own.
 
-    Raises NoUrl or InvalidUrl.
+    For a part of the manifest that is not about the main database: --url NAME=URL, BALADOS_DB_URL_NAME, the manifest.
+
+    Raises NoUrl, NoUrlFor or InvalidUrl.
     """
     sources = _sources(explicit, manifest)
+    if not sources and (beside := _beside(manifest)):
+        raise NoUrlFor(name=beside, variable=url_variable(beside))
     if not sources:
         raise NoUrl()
     return sources[0]
@@ -92,7 +97,14 @@ def _stated(source: Source) -> dict[str, str]:
     return {key: str(parts[key]) for key in ("host", "port", "dbname") if parts.get(key)}
 
 
+def _beside(manifest: Manifest | None) -> str | None:
+    """The name of the database that a part of the manifest is about, unless that is the main one."""
+    return manifest.database if manifest and manifest.database != MAIN else None
+
+
 def _sources(explicit: str | None, manifest: Manifest | None) -> list[Source]:
+    if beside := _beside(manifest):
+        return _sources_beside(beside, explicit, manifest.url if manifest else None)
     candidates = [
         ("--url", explicit),
         ("BALADOS_DB_URL", os.environ.get("BALADOS_DB_URL")),
@@ -103,6 +115,17 @@ def _sources(explicit: str | None, manifest: Manifest | None) -> list[Source]:
     if any(os.environ.get(name) for name in _LIBPQ):
         found.append(Source(name="libpq's environment", conninfo=_from_environment()))
     return found
+
+
+def _sources_beside(database: str, explicit: str | None, written: str | None) -> list[Source]:
+    """Those of a database beside the main one: what names the main one says nothing about it."""
+    variable = url_variable(database)
+    candidates = [
+        (f"--url {database}=", explicit),
+        (variable, os.environ.get(variable)),
+        (f"the manifest's [databases.{database}]", written),
+    ]
+    return [Source(name=name, conninfo=_understood(name, url)) for name, url in candidates if url]
 
 
 def _understood(name: str, url: str) -> str:

@@ -19,6 +19,7 @@ SCHEMA = "balados-db/1"
 def success(report: Report, command: str) -> str:
     """A report as one line of JSON."""
     identity = report.plan.identity if report.plan else None
+    beside = {"databases": {n: _one(part) for n, part in report.databases.items()}} if report.databases else {}
     return _encode(
         {
             "schema": SCHEMA,
@@ -29,6 +30,7 @@ def success(report: Report, command: str) -> str:
             "dry_run": report.dry_run,
             "target": identity.target if identity else report.result.get("target"),
             "plan": _plan(report.plan),
+            **beside,
             "result": {
                 **{k: v for k, v in report.result.items() if k != "target"},
                 **({"text": report.text} if report.text is not None else {}),
@@ -40,6 +42,22 @@ def success(report: Report, command: str) -> str:
             "next_actions": [list(words) for words in report.next],
         }
     )
+
+
+def _one(report: Report) -> dict[str, Any]:
+    """What one of several databases has to say."""
+    identity = report.plan.identity if report.plan else None
+    return {
+        "target": identity.target if identity else report.result.get("target"),
+        "changed": report.changed,
+        "plan": _plan(report.plan),
+        "result": {
+            **{k: v for k, v in report.result.items() if k != "target"},
+            "steps": [asdict(step) for step in report.done],
+            "findings": [asdict(finding) for finding in report.findings],
+        },
+        "warnings": list(report.warnings),
+    }
 
 
 def failure(error: BaladosDbError, command: str) -> str:
@@ -62,7 +80,7 @@ def failure(error: BaladosDbError, command: str) -> str:
                     "message": error.message,
                     "hint": error.hint,
                     "retryable": error.exit_status.retryable,
-                    "details": error.facts,
+                    "details": {**error.facts, **({"in_database": error.database} if error.database else {})},
                 }
             ],
             "next_actions": [list(words) for words in error.next_actions],

@@ -197,6 +197,11 @@ def size_of(size: int) -> str:
 
 def render_report(report: Report, out: Console, err: Console) -> None:
     """Print a command's answer on `out`, what is beside it on `err`."""
+    for name, part in report.databases.items():
+        out.print(f"\n[bold]Database {escape(name)}[/]{_where(part)}")
+        render_report(part, out, err)
+    if report.databases:
+        return
     if report.text is not None:
         render_answer(report, out)
         _beside(report, err)
@@ -215,8 +220,18 @@ def render_report(report: Report, out: Console, err: Console) -> None:
         out.print(_said(report.plan))
 
 
+def _where(report: Report) -> str:
+    target = report.plan.identity.target if report.plan and report.plan.identity else report.result.get("target")
+    return escape(f": {target['database']} on {target['server']}") if target else ""
+
+
 def render_answer(report: Report, out: Console) -> None:
     """Print the bare answer: what --quiet leaves."""
+    for name, part in report.databases.items():
+        out.print(f"\nDatabase {escape(name)}")
+        render_answer(part, out)
+    if report.databases:
+        return
     if report.text is not None:
         out.file.write(report.text if report.text.endswith("\n") else report.text + "\n")
     elif report.dry_run and report.plan is not None:

@@ -1,0 +1,48 @@
+"""Databases of one manifest beside each other: which of them a request concerns, what they hold together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from balados_db.model import DatabaseState, Manifest
+from balados_db.planning.shape import ResetRequest, chosen
+
+
+def concerned(manifest: Manifest, request: ResetRequest) -> tuple[str, ...]:
+    """The databases that a reset reaches into: those of the tables, and of every place that knows a position.
+
+    Where the event store lies is one of them even if no position is kept there: its locks tell who is alive.
+    """
+    schemas, projectors = chosen(manifest, request)
+    touched = {schema.database for schema in schemas}
+    touched |= {manifest.database_of(table.schema) for projector in projectors for table in projector.tables}
+    store = manifest.event_store
+    if projectors or store in schemas:
+        touched |= {manifest.database_of(checkpoint.table.schema) for checkpoint in manifest.checkpoints}
+        touched |= {store.database} if store and store.layout and store.layout.liveness else set()
+    return tuple(name for name in manifest.parts if name in touched)
+
+
+def together(states: Sequence[DatabaseState]) -> DatabaseState:
+    """Several databases as one picture. What there can be but one of is taken from the one that has it."""
+    first = states[0]
+    store = next((state for state in states if state.event_store_tables), first)
+    return replace(
+        first,
+        schemas=tuple(schema for state in states for schema in state.schemas),
+        journal=next((state.journal for state in states if state.journal), None),
+        event_store=store.event_store,
+        event_store_tables=store.event_store_tables,
+        missing_additions=tuple(name for state in states for name in state.missing_additions),
+        store_in=tuple(name for state in states for name in state.store_in),
+        checkpoint_tables=tuple(table for state in states for table in state.checkpoint_tables),
+        no_tables=tuple(table for state in states for table in state.no_tables),
+        checkpoints=tuple(row for state in states for row in state.checkpoints),
+        subscriptions=store.subscriptions,
+        live=store.live,
+        head=store.head,
+        sessions=tuple(session for state in states for session in state.sessions),
+        undeclared=tuple(dict.fromkeys(name for state in states for name in state.undeclared)),
+        dependents=tuple(outsider for state in states for outsider in state.dependents),
+    )
