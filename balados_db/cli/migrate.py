@@ -21,14 +21,14 @@ def migrate(
     session: Session, schemas: tuple[str, ...], system: bool, projections: bool, events: bool, dry_run: bool
 ) -> Report:
     """Plan what is pending and apply it, in every database that holds some of it."""
-    from balados_db.execution.planners import migrate_planner, scope_schemas
-
     chosen = {SchemaKind.PERMANENT: system, SchemaKind.PROJECTION: projections, SchemaKind.EVENT_STORE: events}
     kinds = [kind for kind, wanted in chosen.items() if wanted]
     store = events or not (schemas or kinds)
     session.files  # noqa: B018  # every mistake in files before any connection
     for name in schemas:
         session.declared(name)
+    from balados_db.execution.planners import migrate_planner, scope_schemas
+
     names = scope_schemas(session.manifest, schemas, kinds)
 
     def one(part: Session, *, dry_run: bool) -> Report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
@@ -127,21 +127,19 @@ def merged(parent: click.Context | None, own: dict[str, Any]) -> CommonOptions:
         said = [params[name] for params in chain if params.get(name) is not None]
         if said:
             found[name] = said[0]
-    return CommonOptions(**{**found, **_urls(found.get("url", ()))})
+    said = [url for params in reversed(chain) for url in params.get("url") or ()]
+    return CommonOptions(**{**found, **_urls(said)})
 
 
 _NAMED_URL = re.compile(r"(?P<name>[A-Za-z][\w-]*)=(?P<url>\w+(?:\+\w+)?://.*)", re.DOTALL)
 
 
-def _urls(said: tuple[str, ...]) -> dict[str, Any]:
-    """Tell NAME=URL from the main database's; `host=… dbname=…` is one of those. Raises UsageError for a second one."""
+def _urls(said: Iterable[str]) -> dict[str, Any]:
+    """Tell NAME=URL from the main database's; `host=… dbname=…` is one of those. Of each the last one counts."""
     found: dict[str, str] = {}
     for word in said:
         named = _NAMED_URL.fullmatch(word)
         name, url = (named["name"], named["url"]) if named else (MAIN, word)
-        if name in found:
-            which = f"--url {name}=" if named else "--url"
-            raise UsageError(problem=f"{which} is given twice", hint="give it once for each database")
         found[name] = url
     return {"url": found.pop(MAIN, None), "urls": found}
 

@@ -66,6 +66,7 @@ def reset(
 ) -> Report:
     """Plan a reset and carry it out."""
     chosen = choice(session, said, schema, projector)
+    session.files  # noqa: B018  # every mistake in files before any connection
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import reset_planner
     from balados_db.planning.shape import ResetRequest
