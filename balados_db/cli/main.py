@@ -148,7 +148,7 @@ def _flush() -> None:
 
 def spelled(arguments: list[str]) -> list[str]:
     """`--format json` is another spelling of --json, and holds for errors as well."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    pairs = zip(arguments, [*arguments, ""][1:], strict=True)
     asked = any(word == "--format=json" or (word, following) == ("--format", "json") for word, following in pairs)
     return ["--json", *arguments] if asked and "--json" not in arguments else arguments
 

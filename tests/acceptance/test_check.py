@@ -396,3 +396,11 @@ def test_squawk_has_a_file_of_its_own(check: Check, project: Path) -> None:
     (project / ".squawk.toml").write_text('excluded_rules = ["adding-required-field", "prefer-bigint-over-int"]\n')
 
     assert codes(check("--json", squawk=True)) == []
+
+
+def test_no_argument_at_all_is_a_usage_error(run_cli: RunCli) -> None:
+    """Looking for --format among no words is no trouble."""
+    done = run_cli(manifest=None)
+
+    assert (done.status, done.out) == (2, "")
+    assert "Usage: balados-db" in done.err
