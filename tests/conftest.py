@@ -1,7 +1,7 @@
 """One real PostgreSQL a test run, one throw-away database a test, the installed command as a subprocess.
 
-The server is `--dsn` or BALADOS_DB_TEST_DSN, else a container where an engine and an image are at hand, else the
-PostgreSQL binaries of this machine; the header of the run says which.
+The server is `--dsn` or BALADOS_DB_TEST_DSN, else a container where an engine and an image are at hand (`tests/engine.sh`
+sees to that), else the PostgreSQL binaries of this machine; the header of the run says which, and why.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from balados_db.testing.desk import Desk, ask
+from balados_db.testing.server import Embedded, Server, choose
 from tests import pooler
 from tests.torture.outcomes import Outcomes
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGE = "postgres:15"
-HOME = "BALADOS_DB_TEST_HOME"
 SETTINGS = {"max_prepared_transactions": "10", "max_connections": "100", "wal_level": "logical"}
 OURS = ("PG", "BALADOS_DB_", "DATABASE_URL")
 
@@ -41,68 +42,51 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The first process of a run chooses the server's home, workers inherit it; and it hears what all tests report."""
+    """The first process of a run chooses the server, and hears what all tests report; workers ask it for the URL."""
     if config.getoption("--dsn"):
         os.environ["BALADOS_DB_TEST_DSN"] = config.getoption("--dsn")
     if hasattr(config, "workerinput"):
         return
     config.pluginmanager.register(Outcomes())
-    if HOME not in os.environ:
-        os.environ[HOME] = tempfile.mkdtemp(prefix="balados-db-tests-")
-        config.stash[_OWNER] = True
+    home = config.stash[_HOME] = Path(tempfile.mkdtemp(prefix="balados-db-tests-"))
+    url = os.environ.get("BALADOS_DB_TEST_DSN")
+    chosen = choose(url=url, image=IMAGE, home=home / "server", settings=SETTINGS, keep=False)
+    if os.environ.get("ENGINE_REQUIRED") == "1" and isinstance(chosen, Embedded):
+        raise pytest.UsageError(f"ENGINE_REQUIRED=1, and there would be no container: {chosen.why}")
+    config.stash[_SERVER] = chosen
 
 
-_OWNER = pytest.StashKey[bool]()
+_HOME, _SERVER, _DESK = pytest.StashKey[Path](), pytest.StashKey[Server](), pytest.StashKey[Desk]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of xdist where to ask: all of them share one server."""
+    stash = node.config.stash
+    if _DESK not in stash:
+        stash[_DESK] = Desk(stash[_SERVER])
+    node.workerinput["desk"] = stash[_DESK].address
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not config.stash.get(_OWNER, False):
-        return
-    from balados_db.embedded import EmbeddedServer
-
-    home = Path(os.environ.pop(HOME))
-    if (home / "server").exists():
-        EmbeddedServer(home / "server", durable=False).discard()
-    shutil.rmtree(home, ignore_errors=True)
+    if _HOME in config.stash:
+        config.stash[_SERVER].stop()
+        shutil.rmtree(config.stash[_HOME], ignore_errors=True)
 
 
-def pytest_report_header() -> list[str]:
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    if _SERVER not in config.stash:
+        return []
     missing = "NOT INSTALLED, tests/integration/test_pooler.py proves nothing"
-    return [f"PostgreSQL: {_choice()}", f"pgbouncer: {pooler.binary() or missing}"]
-
-
-def _choice() -> str:
-    if os.environ.get("BALADOS_DB_TEST_DSN"):
-        return "the one that was given"
-    if _container_possible():
-        return f"a container of {IMAGE}, by testcontainers"
-    return "binaries of this machine (no container engine with an image of PostgreSQL is at hand)"
-
-
-def _container_possible() -> bool:
-    if shutil.which("docker") is None:
-        return False
-    asked = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, timeout=10, check=False)
-    return asked.returncode == 0
+    return [f"PostgreSQL: {config.stash[_SERVER].said}", f"pgbouncer: {pooler.binary() or missing}"]
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
+def server(pytestconfig: pytest.Config) -> str:
     """The URL of a server on which this run may create databases."""
-    given = os.environ.get("BALADOS_DB_TEST_DSN")
-    if given:
-        yield given
-    elif _container_possible():
-        from testcontainers.community.postgres import PostgresContainer
-
-        options = " ".join(f"-c {k}={v}" for k, v in SETTINGS.items())
-        with PostgresContainer(IMAGE, driver=None).with_command(f"postgres {options}") as container:
-            yield container.get_connection_url()
-    else:
-        from balados_db.embedded import EmbeddedServer
-
-        # Every worker starts it, the first one really does; the controller discards it.
-        yield EmbeddedServer(Path(os.environ[HOME]) / "server", durable=False, settings=SETTINGS).start()
+    if _SERVER in pytestconfig.stash:
+        return pytestconfig.stash[_SERVER].start()
+    return ask(pytestconfig.workerinput["desk"])  # type: ignore[attr-defined]
 
 
 @dataclass

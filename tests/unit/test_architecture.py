@@ -67,6 +67,7 @@ HOMES = {
     "tomli": "manifest.py manifest_lines.py manifest_proposal.py lock_file.py",
     "pytest": "testing/",
     "testcontainers": "testing/",
+    "docker": "testing/",
 }
 INNERMOST = {"exits": set(), "finding": set(), "model": set(), "errors": {"exits"}}
 
