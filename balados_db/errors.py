@@ -199,6 +199,13 @@ class NothingToAdopt(UsageError):
     cure = "use balados-db migrate --schema {schema}"
 
 
+class PlanFileInvalid(UsageError):
+    """{file} {problem}."""
+
+    code = "plan_file_invalid"
+    cure = "make the plan anew: balados-db plan COMMAND… --out FILE"
+
+
 class FileExists(UsageError):
     """{file} exists already."""
 
@@ -512,6 +519,18 @@ class StalePlan(BaladosDbError):
     code = "stale_plan"
     exit_status = ExitStatus.STALE_PLAN
     cure = "look at the new plan and confirm that one"
+
+
+class PlanAlreadyApplied(StalePlan):
+    """This plan was {word} already, at {at}, by {role} from {client}. Nothing was changed."""
+
+    code = "plan_already_applied"
+    cure = "a plan file works once: make a new one, balados-db plan {command} … --out FILE"
+
+    @property
+    def next_actions(self) -> tuple[tuple[str, ...], ...]:
+        """The command that finishes a plan of several transactions which did not come to its end."""
+        return (("balados-db", *self.facts["arguments"]),) if self.facts["unfinished"] else ()
 
 
 # ── partial (exit 9) ─────────────────────────────────────────────────────────────────────────────────────

@@ -35,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("verify", "The database against the manifest and the migrations."),
     "doctor": ("doctor", "What this login could destroy, and what would fail."),
     "reset": ("reset", "Empty projections, or more; forget what was seen."),
+    "plan": ("plan", "Write what a command would do into a file."),
+    "apply": ("apply", "Carry out a plan that was made earlier."),
     "rebuild": ("rebuild", "How far projectors are; wait for them."),
     "environment": ("environment", "The stamp inside the database."),
     "history": ("history", "Every destructive run, from inside the database."),

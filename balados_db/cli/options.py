@@ -7,13 +7,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from balados_db.errors import UsageError
 from balados_db.model import MAIN
 from balados_db.report import Report
+
+if TYPE_CHECKING:
+    from balados_db.cli.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,12 +86,21 @@ class ReportingCommand(click.Command):
         from balados_db.cli.session import Session
 
         own = {name: ctx.params.pop(name) for name in COMMON if name in ctx.params}
-        session = Session(command=command_name(ctx), options=merged(ctx.parent, own))
-        assert self.callback is not None
-        report: Report = ctx.invoke(self.callback, session, **ctx.params)
+        session = Session(command=self.named(ctx), options=merged(ctx.parent, own))
+        report = self.answer(ctx, session)
         from balados_db.cli.pipeline import tell
 
         tell(report, session)
+        return report
+
+    def named(self, ctx: click.Context) -> str:
+        """The command's name for programs."""
+        return command_name(ctx)
+
+    def answer(self, ctx: click.Context, session: Session) -> Report:
+        """Call the command's function."""
+        assert self.callback is not None
+        report: Report = ctx.invoke(self.callback, session, **ctx.params)
         return report
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from balados_db.cli.confirmation import confirm
 from balados_db.cli.progress import clear_progress
 from balados_db.cli.session import Session
-from balados_db.errors import NoDatabase
+from balados_db.errors import NoDatabase, StalePlan
 from balados_db.planning.steps import ForgetCheckpoints
 from balados_db.report import Report
 
 if TYPE_CHECKING:
     from balados_db.execution.executor import Planner
+    from balados_db.model import Identity
+    from balados_db.plan_file import PlanFile
     from balados_db.planning.plan import Plan
     from balados_db.postgres.locking import Patience
 
@@ -37,6 +40,8 @@ def carry_out(
     session.manifest, session.files  # noqa: B018  # every mistake in files before any connection
     plan = _plan(session, planner, missing)
     refuse_read_only(plan.identity)  # before anybody is asked for a phrase
+    if session.approved is not None:
+        _refuse_other(plan, session.approved)
     if plan.destructive:
         session.refuse_disagreement()
     if dry_run or plan.is_empty:
@@ -66,7 +71,31 @@ def _plan(session: Session, planner: Planner, missing: Plan | None) -> Plan:
     except NoDatabase:
         if missing is None:
             raise
-        return missing
+    return replace(missing, identity=_to_be(session))
+
+
+def _to_be(session: Session) -> Identity:
+    """The identity of a database that is not there yet: its server is, and an oid it has none."""
+    from balados_db.postgres.catalog import read_identity
+    from balados_db.postgres.connection import MAINTENANCE, translated
+
+    with session.open(database=MAINTENANCE) as conn, translated("look"):
+        found = read_identity(conn, records=False)
+    return replace(found, database=session.source.database, database_oid=0, read_only=False)
+
+
+def _refuse_other(plan: Plan, approved: PlanFile) -> None:
+    """Raises StalePlan where the plan that was approved is not the one that is made now."""
+    from balados_db import __version__
+    from balados_db.planning.plan import Danger
+
+    try:
+        plan.refuse_other(approved.facts, Danger(approved.danger))
+    except StalePlan as exc:
+        if approved.made_by == __version__:
+            raise
+        said = f"it was made by balados-db {approved.made_by}, and this is {__version__}"
+        raise StalePlan(**{**exc.facts, "changes": f"{said}; {exc.facts['changes']}"}) from exc
 
 
 def _next(plan: Plan) -> tuple[tuple[str, ...], ...]:

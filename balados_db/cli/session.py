@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from balados_db.execution.executor import Orders, Planner
     from balados_db.model import Manifest, Migration, Projector, SchemaDeclaration
+    from balados_db.plan_file import PlanFile
     from balados_db.postgres.locking import Patience
     from balados_db.postgres.source import Source
 
@@ -27,6 +28,7 @@ class Session:
     command: str
     options: CommonOptions
     database: str | None = None  # the one that it is about; None for all that the manifest declares
+    approved: PlanFile | None = None  # the plan file that is applied
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -144,6 +146,7 @@ class Session:
             planner=planner,
             patience=patience or Patience(locks=self.options.lock_timeout),
             progress=progress(self.options),
+            approved=self.approved,
         )
 
     @property

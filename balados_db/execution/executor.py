@@ -13,8 +13,10 @@ import psycopg
 from balados_db.errors import BaladosDbError, ConnectionLost, ReadOnlyServer, StalePlan, Unfinished
 from balados_db.execution.handlers import HANDLERS, Run
 from balados_db.model import Identity, Manifest, Migration
+from balados_db.plan_file import PlanFile
 from balados_db.planning.plan import Fence, Phase, Plan
 from balados_db.planning.steps import CreateDatabase, OpenJournal
+from balados_db.postgres import plans
 from balados_db.postgres.connection import MAINTENANCE, local_settings, translated
 from balados_db.postgres.guest import give_back_session, remember_session, send
 from balados_db.postgres.locking import Patience, begin_locked, fence, fence_stands, pid_of, strays
@@ -31,7 +33,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Orders:
-    """What it takes to carry plans out. `open` opens a connection, `planner` looks and plans on one."""
+    """What it takes to carry plans out. `open` opens a connection, `planner` looks and plans on one.
+
+    `approved` is the plan file that is applied: then nothing but that very plan is carried out, and once.
+    """
 
     manifest: Manifest
     files: Mapping[str, tuple[Migration, ...]]
@@ -39,6 +44,7 @@ class Orders:
     planner: Planner
     patience: Patience = field(default_factory=Patience)
     progress: Progress | None = None
+    approved: PlanFile | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +67,8 @@ def execute(plan: Plan, orders: Orders) -> Outcome:
     try:
         with orders.open() as conn:
             rest = _look(orders, conn)
+        if orders.approved is not None:
+            _refuse_other_rest(plan, rest)
         outcome = _execute(rest, orders)
     except BaladosDbError as exc:
         exc.done = (*(result.summary for result in created), *exc.done)
@@ -74,8 +82,7 @@ def _execute(plan: Plan, orders: Orders) -> Outcome:
     cut: list[str] = []
     with orders.open() as conn:
         with fence(orders.open, plan.fence or Fence(), orders.patience, lambda: cut.append(_CUT_SHORT)) as guard:
-            if not plan.destructive:
-                plan = _planned_anew(plan, orders, conn, guard)
+            plan = _once(plan) if orders.approved else _settled(plan, orders, conn, guard)
             done = _phases(plan, orders, conn, guard)
         # After the release: while the fence stands, nobody else can hold one of its locks.
         return Outcome(done=tuple(done), warnings=(*_not_given_back(done), *_afterwards(plan, orders), *cut))
@@ -94,8 +101,22 @@ def _not_given_back(done: list[StepResult]) -> tuple[str, ...]:
 _CUT_SHORT = "interrupted after the commit: the projectors were kept out for less than the grace; restart them"
 
 
-def _planned_anew(shown: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any]) -> Plan:
+def _once(plan: Plan) -> Plan:
+    """A plan file is used up in a transaction: where the first phase is none, in one of its own before it."""
+    return plan if plan.phases[0].atomic else replace(plan, phases=(Phase(name="begin", steps=()), *plan.phases))
+
+
+def _refuse_other_rest(shown: Plan, rest: Plan) -> None:
+    """The database is made; what follows must be what was approved when it was not there yet."""
+    approved = [step for step in shown.steps if not isinstance(step, CreateDatabase)]
+    if list(rest.steps) != approved or rest.danger.is_worse_than(shown.danger):
+        raise StalePlan(changes="somebody else worked in the new database", planned=shown.digest, now=rest.digest)
+
+
+def _settled(shown: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any]) -> Plan:
     """Plan again what nobody had to confirm: whoever held the mutex before us may have left nothing to do."""
+    if shown.destructive:
+        return shown
     fresh = _look(orders, conn, pid_of(guard))
     if fresh.destructive:
         raise StalePlan(changes="what was harmless would now destroy something", planned=shown.digest, now=fresh.digest)
@@ -139,7 +160,10 @@ def _phases(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection
             ours=(pid_of(guard),),
         )
         try:
-            done += _atomic(run, orders, guard, first=number == 0) if phase.atomic else _alone(run)
+            last = number == len(plan.phases) - 1
+            done += _atomic(run, orders, guard, first=number == 0, last=last) if phase.atomic else _alone(run)
+            if last and not phase.atomic and orders.approved is not None:
+                plans.end(conn, orders.approved)
         except (BaladosDbError, KeyboardInterrupt) as exc:
             if plan.journalled and number:
                 raise _unfinished(exc, plan, number) from exc
@@ -175,14 +199,16 @@ def _progress(orders: Orders, plan: Plan, done: int) -> Callable[[str], None] | 
     return lambda text: report(text, done, total)
 
 
-def _atomic(run: Run, orders: Orders, guard: Connection[Any], *, first: bool) -> list[StepResult]:
+def _atomic(run: Run, orders: Orders, guard: Connection[Any], *, first: bool, last: bool) -> list[StepResult]:
     """One transaction: everything in it happens, or nothing does."""
     conn, plan, phase = run.conn, run.plan, run.phase
     try:
         with translated(phase.name, plan.identity):
             _begin(run, orders)
-            if first and plan.destructive:
-                _refuse_stale(plan, _look(orders, conn, pid_of(guard)))
+            if first:
+                _make_sure(plan, orders, conn, guard)
+            if last and orders.approved is not None:
+                plans.end(conn, orders.approved)
             done = []
             for step in phase.steps:
                 if run.progress:
@@ -212,13 +238,24 @@ def _begin(run: Run, orders: Orders) -> None:
     conn.execute(query("bounded_lock").format(milliseconds=sql.Literal(f"{milliseconds}ms")))
 
 
+def _make_sure(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any]) -> None:
+    """Under the locks: what was confirmed or approved is what would be planned now, and a file is used up.
+
+    Raises StalePlan or PlanAlreadyApplied.
+    """
+    if orders.approved is not None:
+        plans.refuse_used(conn, orders.approved)
+    if plan.destructive or orders.approved is not None:
+        _refuse_stale(plan, _look(orders, conn, pid_of(guard)))
+    if orders.approved is not None:
+        plans.use_up(conn, orders.approved)
+
+
 def _refuse_stale(shown: Plan, fresh: Plan) -> None:
     """Raises StalePlan where this is not what was confirmed, or where somebody subscribed anew since: a new row has a
     new lock, which nobody holds off.
     """
-    changes = [key for key, value in shown.preconditions.items() if fresh.preconditions.get(key) != value]
-    if shown.digest != fresh.digest:
-        raise StalePlan(changes=", ".join(changes or ["its steps"]), planned=shown.digest, now=fresh.digest)
+    fresh.refuse_other(shown.facts, shown.danger)
     if fresh.fence is not None and not set(fresh.fence.ids) <= set(shown.fence.ids if shown.fence else ()):
         raise StalePlan(changes="subscriptions were made since it was planned")
 

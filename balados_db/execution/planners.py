@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from balados_db.errors import UnknownSchema
 from balados_db.execution.executor import Planner
-from balados_db.model import DatabaseState, Files, Manifest, SchemaKind
+from balados_db.migration_files import checksum
+from balados_db.model import DatabaseState, Files, Manifest, SchemaKind, SchemaState
 from balados_db.planning.create import plan_create, plan_init
 from balados_db.planning.migrate import plan_migrate
 from balados_db.planning.plan import Plan, one_phase
@@ -16,13 +17,16 @@ from balados_db.planning.refusals import Obstacles
 from balados_db.planning.reset import plan_reset
 from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_rollback, taken_back
 from balados_db.planning.shape import ResetRequest, Shape, shape_reset
-from balados_db.planning.steps import CreateRecords, StampEnvironment, Step
+from balados_db.planning.steps import AddToEventStore, CreateRecords, InstallEventStore, StampEnvironment, Step
 from balados_db.postgres.catalog import Look, read_state, steadily
-from balados_db.postgres.eventstore import install_files
+from balados_db.postgres.eventstore import install_files, read_file
 from balados_db.postgres.obstacles import read_obstacles
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+
+BORN = (SchemaState(name="public", exists=True),)  # what a new database is born with
 
 
 def create_planner(manifest: Manifest, database: str, schemas: tuple[str, ...] | None = None) -> Planner:
@@ -40,21 +44,32 @@ def init_planner(manifest: Manifest, files: Files, command: str = "init") -> Pla
 
     def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
         state = read_state(Look(conn=conn, manifest=manifest, ours=ours))
-        return plan_init(state, manifest, files, install, command)
+        return _installing(plan_init(state, manifest, files, install, command), manifest)
 
     return plan
 
 
 def missing_database(manifest: Manifest, files: Files, database: str, command: str) -> Plan:
     """The plan for a database that does not exist: everything, seen from nothing."""
-    nothing = DatabaseState(identity=None, exists=False)
+    nothing = DatabaseState(identity=None, exists=False, schemas=BORN)
     created = plan_create(nothing, manifest, database)
     if command == "create":
         return created
     install = tuple(f.name for f in install_files(manifest.event_store))
     nothing = replace(nothing, missing_additions=install)
-    rest = plan_init(nothing, manifest, files, install, command)
+    rest = _installing(plan_init(nothing, manifest, files, install, command), manifest)
     return replace(rest, phases=(created.phases[0], *rest.phases))
+
+
+def _installing(plan: Plan, manifest: Manifest) -> Plan:
+    """Where install SQL is run, the plan depends on its content as well as on the names of its files."""
+    names = {
+        name for step in plan.steps if isinstance(step, InstallEventStore | AddToEventStore) for name in step.files
+    }
+    if not names:
+        return plan
+    found = {f.name: checksum(read_file(f)) for f in install_files(manifest.event_store) if f.name in names}
+    return replace(plan, preconditions={**plan.preconditions, "install": found})
 
 
 def migrate_planner(manifest: Manifest, files: Files, schemas: Sequence[str], *, store: bool = False) -> Planner:
@@ -62,7 +77,7 @@ def migrate_planner(manifest: Manifest, files: Files, schemas: Sequence[str], *,
 
     def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
         state = read_state(Look(conn=conn, manifest=manifest, ours=ours))
-        return plan_migrate(state, manifest, files, schemas, store=store)
+        return _installing(plan_migrate(state, manifest, files, schemas, store=store), manifest)
 
     return plan
 
@@ -129,7 +144,9 @@ def environment_planner(manifest: Manifest, name: str) -> Planner:
         steps: list[Step] = [] if state.own_schema else [CreateRecords()]
         stamped = state.identity is not None and state.identity.environment == name
         steps = [] if stamped else [*steps, StampEnvironment(environment=name)]
-        return Plan(command="environment set", identity=state.identity, phases=one_phase("stamp", steps))
+        stamp = {"name": state.identity.environment if state.identity else None}
+        phases = one_phase("stamp", steps)
+        return Plan(command="environment set", identity=state.identity, phases=phases, preconditions={"stamp": stamp})
 
     return plan
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from balados_db.errors import DifferencesFound, NothingToAdopt, UsageError
 from balados_db.model import DatabaseState, Files, Migration
 from balados_db.planning.culprits import of_difference
-from balados_db.planning.migrate import preconditions
+from balados_db.planning.facts import migration_facts
 from balados_db.planning.plan import Plan, one_phase
 from balados_db.planning.refusals import refuse_unfinished
 from balados_db.planning.steps import CreateRecords, MarkApplied, Step
@@ -81,7 +81,7 @@ def plan_adopt(
         identity=state.identity,
         phases=one_phase("adopt", steps),
         warnings=_warnings(comparisons),
-        preconditions=preconditions(state, files, tuple(c.schema for c in comparisons)),
+        preconditions=migration_facts(state, files, tuple(c.schema for c in comparisons)),
     )
 
 

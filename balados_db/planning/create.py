@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from balados_db.errors import InstallSqlMissing, UnknownEventStore
 from balados_db.model import DatabaseState, Files, Manifest
-from balados_db.planning.migrate import joined, migration_phases, preconditions, refuse_disagreement, store_additions
+from balados_db.planning.facts import migration_facts
+from balados_db.planning.migrate import joined, migration_phases, refuse_disagreement, store_additions
 from balados_db.planning.plan import Phase, Plan
 from balados_db.planning.refusals import refuse_unfinished
 from balados_db.planning.steps import (
@@ -55,7 +56,7 @@ def plan_init(
         identity=state.identity,
         phases=joined(first, migrations),
         warnings=_warnings(state, manifest, install),
-        preconditions=preconditions(state, files, names),
+        preconditions=migration_facts(state, files, names),
     )
 
 

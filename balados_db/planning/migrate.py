@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from balados_db.errors import MigrationEdited, MigrationFileMissing, NeedsOwnSession
 from balados_db.model import DatabaseState, Files, Manifest, Migration, SchemaState
+from balados_db.planning.facts import migration_facts
 from balados_db.planning.plan import Phase, Plan
 from balados_db.planning.refusals import refuse_unfinished
 from balados_db.planning.steps import (
@@ -67,7 +68,7 @@ def plan_migrate(
         identity=state.identity,
         phases=joined([*first, *added], phases),
         warnings=_warnings(state, files, names),
-        preconditions=preconditions(state, files, names),
+        preconditions=migration_facts(state, files, names),
     )
 
 
@@ -149,12 +150,3 @@ def _warnings(state: DatabaseState, files: Files, names: tuple[str, ...]) -> tup
     return tuple(
         f"{name}: {listed(ids)} stands before migrations that are applied already" for name, ids in late.items() if ids
     )
-
-
-def preconditions(state: DatabaseState, files: Files, names: tuple[str, ...]) -> dict[str, object]:
-    """What a plan about migrations depends on."""
-    return {
-        "applied": {name: [(m.id, m.checksum) for m in state.schema(name).applied] for name in names},
-        "files": {name: [(m.id, m.checksum) for m in files.get(name, ())] for name in names},
-        "structure": {name: state.schema(name).structure for name in names},
-    }

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import Any
 
+from balados_db.canonical import digest, plain
+from balados_db.errors import StalePlan
 from balados_db.model import Identity, Session, TableName
+from balados_db.planning.facts import changes
 from balados_db.planning.steps import OpenJournal, Step
 
 
@@ -22,6 +23,11 @@ class Danger(str, Enum):
     CAUTION = "caution"  # also empties tables that no declared projector rebuilds
     DANGER = "danger"  # destroys what exists nowhere else
     EXTREME = "extreme"  # destroys the events themselves
+
+    def is_worse_than(self, other: Danger) -> bool:
+        """In the order in which they are written down here."""
+        grades = list(Danger)
+        return grades.index(self) > grades.index(other)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,20 +132,39 @@ class Plan:
         return self.phrase is not None
 
     @cached_property
-    def digest(self) -> str:
-        """`sha256:` over what the plan depends on: identity, steps, structure, migrations, names of checkpoints.
+    def facts(self) -> dict[str, Any]:
+        """What the plan is and depends on: command, target, steps, phrase, and its `preconditions`.
 
-        Rows, bytes, positions and connections move by themselves and are left out.
+        Rows, bytes, positions and connections move by themselves and are left out; so is the danger, which can follow
+        from rows. What a plan file keeps, and what can be compared: nothing but lists, dicts, texts and numbers.
         """
         where = self.identity and {
-            "system": self.identity.system_identifier,
-            "oid": self.identity.database_oid,
+            "system_identifier": self.identity.system_identifier,
+            "database_oid": self.identity.database_oid,
             "database": self.identity.database,
         }
         steps = [{"step": step.id, **asdict(step)} for step in self.steps]
-        facts = {"command": self.command, "where": where, "steps": steps, "phrase": self.phrase, "danger": self.danger}
-        canonical = json.dumps({**facts, "preconditions": self.preconditions}, sort_keys=True, default=str)
-        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+        said = {"command": self.command, "scope": self.scope, "phrase": self.phrase}
+        facts: dict[str, Any] = plain(
+            {**said, "target": where, "steps": steps, "preconditions": dict(self.preconditions)}
+        )
+        return facts
+
+    @cached_property
+    def digest(self) -> str:
+        """`sha256:` over the facts in their canonical spelling."""
+        return digest(self.facts)
+
+    def refuse_other(self, facts: Mapping[str, Any], danger: Danger) -> None:
+        """Refuse to pass for another plan, whose facts these are and which was said to be as dangerous as `danger`.
+
+        Raises StalePlan, which names what changed.
+        """
+        changed = changes(facts, self.facts)
+        if self.danger.is_worse_than(danger):
+            changed += (f"its danger: it was {danger.value}, and is {self.danger.value}",)
+        if changed:
+            raise StalePlan(changes="; ".join(changed), changed=changed, planned=digest(facts), now=self.digest)
 
 
 def one_phase(name: str, steps: list[Step] | tuple[Step, ...], locks: Locks | None = None) -> tuple[Phase, ...]:

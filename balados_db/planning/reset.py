@@ -11,6 +11,7 @@ from balados_db.model import (
     SchemaKind,
     Scope,
 )
+from balados_db.planning.facts import deed_facts, migration_facts, position_facts, relation_facts
 from balados_db.planning.keeping import kept_schemas
 from balados_db.planning.phases import Ground, reset_phases
 from balados_db.planning.plan import Danger, Destroyed, Fence, Plan
@@ -63,7 +64,7 @@ def plan_reset(
         not_restored=_not_restored(state, shape),
         warnings=_warnings(state, manifest, request, shape, obstacles),
         fence=_fence(state, manifest, shape),
-        preconditions=_preconditions(state, files, shape),
+        preconditions=_preconditions(state, manifest, files, shape),
     )
 
 
@@ -186,12 +187,11 @@ def _fence(state: DatabaseState, manifest: Manifest, shape: Shape) -> Fence:
     )
 
 
-def _preconditions(state: DatabaseState, files: Files, shape: Shape) -> dict[str, object]:
-    names = [way.schema for way in shape.ways]
+def _preconditions(state: DatabaseState, manifest: Manifest, files: Files, shape: Shape) -> dict[str, object]:
+    names = sorted(_touched(shape))
     return {
-        "structure": {name: state.schema(name).structure for name in names},
-        "applied": {name: [(m.id, m.checksum) for m in state.schema(name).applied] for name in names},
-        "files": {name: [(m.id, m.checksum) for m in files.get(name, ())] for name in names},
-        "relations": {name: sorted(r.oid for r in state.schema(name).relations) for name in names},
-        "checkpoints": sorted({f"{c.table}/{c.projector}" for c in state.checkpoints}),
+        **migration_facts(state, files, names),
+        "relations": relation_facts(state, names),
+        "checkpoints": position_facts(state),
+        "deeds": deed_facts(manifest),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from balados_db.errors import MigrationInvalid, RollbackMissing, UsageError
+from balados_db.migration_files import checksum
 from balados_db.model import DatabaseState, Files, Manifest, Migration, SchemaKind, Scope
 from balados_db.planning.plan import Phase, Plan, Way, one_phase
 from balados_db.planning.refusals import Obstacles, refuse_unfinished
@@ -89,7 +90,11 @@ def plan_rollback(
     plan = plan_reset(state, manifest, files, reset, shape, obstacles, ignore_live=ignore_live)
     if len(plan.phases) > 1:
         raise too_large(state, needed(state, shape))
-    backs = {m.id: m.rollback_source for m in files.get(request.schema, ()) if m.id in migrations}
+    backs = {
+        m.id: m.rollback_source and checksum(m.rollback_source)
+        for m in files.get(request.schema, ())
+        if m.id in migrations
+    }
     facts = {**plan.preconditions, "rollback files": backs}
     return replace(plan, command="rollback", preconditions=facts, phases=_phases(plan, request.schema, migrations))
 

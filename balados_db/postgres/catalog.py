@@ -273,7 +273,7 @@ def _schemas(
     extensions = _grouped(conn, "select_extensions", names)
     lost = _grouped(conn, "select_not_restorable", plain)
     applied = read_applied(conn, plain)
-    structures = read_structures(conn, plain, skipped(relations))
+    structures = read_structures(conn, names, skipped(relations))
     return tuple(
         SchemaState(
             name=name,
@@ -285,7 +285,7 @@ def _schemas(
             undroppable=tuple(f"{o.type} {o.identity}" for o in others[name] if o.type not in DROPPABLE),
             not_restorable=tuple(f"{r.name}: {r.fact}" for r in lost[name]),
             cannot_empty=tuple(r.name for r in relations.get(name, ()) if r.role is Role.CONTENT and not r.may_empty),
-            structure=digest_of(structures[name]) if name in plain else "",
+            structure=digest_of(structures[name]) if name in there else "",
             history=name in applied,
             applied=applied.get(name, ()),
             record=records.get(name),

@@ -104,17 +104,7 @@ def _plan(plan: Plan | None) -> dict[str, Any] | None:
         "danger": plan.danger.value,
         "phrase": plan.phrase,
         "scope": plan.scope,
-        "steps": [
-            {
-                "id": step.id,
-                "summary": step.summary,
-                "destroys": step.destroys,
-                "phase": phase.name,
-                "atomic": phase.atomic,
-            }
-            for phase in plan.phases
-            for step in phase.steps
-        ],
+        "steps": steps_of(plan),
         "destroys": [asdict(d) for d in plan.destroys],
         "keeps": [asdict(k) for k in plan.keeps],
         "ways": [asdict(w) for w in plan.ways],
@@ -122,3 +112,18 @@ def _plan(plan: Plan | None) -> dict[str, Any] | None:
         "stale": list(plan.stale),
         "not_restored": list(plan.not_restored),
     }
+
+
+def steps_of(plan: Plan) -> list[dict[str, Any]]:
+    """Every step, in order, with the phase that it belongs to."""
+    return [
+        {
+            "id": step.id,
+            "summary": step.summary,
+            "destroys": step.destroys,
+            "phase": phase.name,
+            "atomic": phase.atomic,
+        }
+        for phase in plan.phases
+        for step in phase.steps
+    ]

@@ -35,6 +35,7 @@ PACKAGE = Path(balados_db.__file__).parent
 WORDS = """
 errors exits finding model manifest manifest_file manifest_lines manifest_mistakes manifest_check manifest_proposal
 migration_files migration_check lock_file checkup squawk sql_text toml_text reference decision_tree example
+canonical plan_file
 """
 ROOM_OF = dict.fromkeys(WORDS.split(), "words")
 
@@ -63,7 +64,7 @@ HOMES = {
     "sqlparse": "postgres/migrations.py",
     "rich": "rendering/ demo/",
     "psycopg": "postgres/ execution/ demo/ testing/",
-    "msgspec": "manifest.py manifest_file.py manifest_proposal.py rendering/envelope.py",
+    "msgspec": "manifest.py manifest_file.py manifest_proposal.py plan_file.py rendering/envelope.py",
     "tomli": "manifest.py manifest_lines.py manifest_proposal.py lock_file.py",
     "pytest": "testing/",
     "testcontainers": "testing/",
@@ -78,8 +79,7 @@ NOT_A_SCHEMA = {
     "cli/migrate.py": "system events",  # scopes, as flags
     "cli/manifest.py": "events",  # a key of the answer: the names of a projector's events
     "demo/story.py": "events",  # a key of the answer: how many there were
-    "planning/plan.py": "system",  # a key of the digest: the server's system identifier
-    "postgres/catalog.py": "public",  # exists in every database: empty and undeclared it is not worth a line
+    "execution/planners.py": "public",  # is there in every database that is made
     "postgres/rights.py": "public",  # PUBLIC, the role of everybody
 }
 
