@@ -83,7 +83,7 @@ def _part(facts: Facts, key: str) -> Facts:
 def _target(before: Facts, after: Facts) -> Iterator[str]:
     """The database itself: its server first, for an oid means nothing elsewhere."""
     if before.get("system_identifier") != after.get("system_identifier"):
-        yield f"it was made for a database of another server (system identifier {before.get('system')})"
+        yield f"it was made for a database of another server (system identifier {before.get('system_identifier')})"
     elif before.get("database") != after.get("database"):
         yield f"it was made for database {before.get('database')}, and this is {after.get('database')}"
     elif before.get("database_oid") == 0:
