@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,11 +74,10 @@ def _refuse_used(session: Session, found: PlanFile) -> None:
     from balados_db.postgres.plans import refuse_used
 
     session.manifest, session.files  # noqa: B018  # every mistake in files before any connection
-    try:
-        with session.open() as conn, translated("look"), looking(conn):
+    for part in session.parts:
+        # Whether it is right that a database is not there is for the plan to say.
+        with suppress(NoDatabase), part.open() as conn, translated("look"), looking(conn):
             refuse_used(conn, found)
-    except NoDatabase:
-        return  # whether that is right is for the plan to say
 
 
 def _carry_out(session: Session, found: PlanFile, dry_run: bool, confirm: str | None) -> Report:

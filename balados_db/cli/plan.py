@@ -11,7 +11,7 @@ from click.core import ParameterSource
 
 from balados_db.cli.options import COMMON, Group, ReportingCommand, common_options
 from balados_db.cli.session import Session
-from balados_db.errors import UsageError
+from balados_db.errors import OneDatabase, UsageError
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ class Planned(ReportingCommand):
         consent = {"confirm": None} if self.takes_phrase else {}
         assert self.callback is not None
         made: Report = ctx.invoke(self.callback, session, **ctx.params, **consent, dry_run=True)
-        assert made.plan is not None
+        if made.plan is None:
+            raise OneDatabase(command="plan", names=", ".join(made.databases), hint="narrow it with --schema S")
         file = plan_file(made.plan, words, session)
         if path is not None:
             write_plan_file(file, path)
