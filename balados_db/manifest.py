@@ -15,9 +15,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
-from balados_db.errors import ManifestInvalid, ManifestMissing, ManifestSyntax, ManifestUnreadable
+from balados_db.errors import ManifestInvalid, ManifestSyntax, ManifestUnreadable
 from balados_db.manifest_file import (
-    FILE_NAME,
     CheckpointSection,
     ConfirmationSection,
     DatabaseSection,
@@ -32,6 +31,7 @@ from balados_db.manifest_file import (
     SqlForget,
     SubscriptionSection,
 )
+from balados_db.manifest_place import find_manifest as find_manifest
 from balados_db.model import (
     MAIN,
     OWN_SCHEMA,
@@ -50,23 +50,6 @@ PRESETS = Path(__file__).parent / "presets"
 
 
 # ── finding and decoding ─────────────────────────────────────────────────────────────────────────────────
-
-
-def find_manifest(explicit: str | None = None) -> Path:
-    """Return the manifest's path: `explicit`, else BALADOS_DB_MANIFEST, else the nearest one upwards.
-
-    Raises ManifestMissing.
-    """
-    named = explicit or os.environ.get("BALADOS_DB_MANIFEST")
-    if named:
-        if not Path(named).is_file():
-            raise ManifestMissing(looked_for=named)
-        return Path(named).resolve()
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / FILE_NAME).is_file():
-            return folder / FILE_NAME
-    raise ManifestMissing(looked_for=f"{FILE_NAME} in {here} or any folder above it")
 
 
 def load_manifest(file: Path) -> Manifest:

@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from balados_db.manifest_place import FILE_NAME as FILE_NAME
 from balados_db.model import (
     SchemaKind,
 )
-
-FILE_NAME = "balados-db.toml"
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from balados_db.errors import MigrationInvalid, MigrationsMissing
+from balados_db.manifest_place import ROLLBACK, is_migration
 from balados_db.model import Manifest, Migration
 
-_ROLLBACK = ".rollback.sql"
 _DIRECTIVE = re.compile(r"^\s*--\s*(?P<name>depends|transactional)\s*:\s*(?P<value>.*?)\s*$", re.IGNORECASE)
 _COMMENT = re.compile(r"^\s*(--.*)?$")
 _KEY = re.compile(r"^\s*--\s*(?P<word>\w+)\s*:")
@@ -56,7 +56,7 @@ def survey_migrations(schema: str, directory: Path) -> Survey:
     mistakes: list[MigrationInvalid] = []
     there: set[str] = set()  # whatever may be depended on, readable or not
     for path in sorted(directory.iterdir(), key=lambda p: p.name):
-        if not _is_migration(path):
+        if not is_migration(path):
             continue
         if path.stem in there:
             problem = f"the id {path.stem!r} is used by another file as well"
@@ -69,11 +69,6 @@ def survey_migrations(schema: str, directory: Path) -> Survey:
             found[migration.id] = migration
     ordered, wrong = _ordered(found, there)
     return Survey(migrations=ordered, mistakes=(*mistakes, *wrong))
-
-
-def _is_migration(path: Path) -> bool:
-    named = path.suffix.lower() in (".sql", ".py")
-    return named and not path.name.startswith("_") and not path.name.endswith(_ROLLBACK)
 
 
 def invalid(path: Path, problem: str, line: int | None = None, *, kind: str) -> MigrationInvalid:
@@ -98,7 +93,7 @@ def _read(path: Path) -> tuple[Migration | None, list[MigrationInvalid]]:
     if refused:
         return None, [refused]
     mistakes: list[MigrationInvalid] = []
-    rollback = path.with_name(path.stem + _ROLLBACK)
+    rollback = path.with_name(path.stem + ROLLBACK)
     try:
         source = _text(path)
         back = _text(rollback) if rollback.exists() else None

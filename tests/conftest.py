@@ -25,7 +25,7 @@ from psycopg import sql
 
 from balados_db.testing.desk import Desk, ask
 from balados_db.testing.server import Embedded, Server, choose
-from tests import pooler
+from tests import pooler, shells
 from tests.torture.outcomes import Outcomes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -78,7 +78,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     if _SERVER not in config.stash:
         return []
     missing = "NOT INSTALLED, tests/integration/test_pooler.py proves nothing"
-    return [f"PostgreSQL: {config.stash[_SERVER].said}", f"pgbouncer: {pooler.binary() or missing}"]
+    without = ", ".join(shells.missing())
+    return [
+        f"PostgreSQL: {config.stash[_SERVER].said}",
+        f"pgbouncer: {pooler.binary() or missing}",
+        f"shells: {', '.join(shells.SHELLS)}{f'; NOT INSTALLED, not tried: {without}' if without else ''}",
+    ]
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "docs": ("docs", "Write the schema reference."),
     "guide": ("guide", "Which command do I need?"),
     "explain": ("explain", "An error code or exit status in full."),
+    "completion": ("completion", "The script by which a shell completes our words."),
     "demo": ("demo", "The whole story on a throw-away PostgreSQL."),
     "server": ("server", "An embedded PostgreSQL for development."),
     "manifest": ("manifest", "Check a manifest, write one, print its schema."),
@@ -157,6 +158,8 @@ def spelled(arguments: list[str]) -> list[str]:
 
 def run(arguments: list[str]) -> ExitStatus:
     """Run one command line; returns its exit status."""
+    if "_BALADOS_DB_COMPLETE" in os.environ:
+        return _complete(os.environ["_BALADOS_DB_COMPLETE"])
     arguments = spelled(arguments)
     try:
         _watch(arguments)
@@ -186,10 +189,18 @@ def run(arguments: list[str]) -> ExitStatus:
 
 def _invoke(arguments: list[str]) -> Any:
     """Run the command. Not by click's main(), which makes endings of its own of interruptions and broken pipes."""
-    if "_BALADOS_DB_COMPLETE" in os.environ:  # a shell asks for completions: that is click's trade
-        return cli.main(arguments, prog_name="balados-db")
     with cli.make_context("balados-db", list(arguments)) as ctx:
         return cli.invoke(ctx)
+
+
+def _complete(asked: str) -> ExitStatus:
+    """A shell asks for completions, while somebody types: whatever goes wrong, there are none."""
+    with contextlib.suppress(Exception):
+        from balados_db.cli.shells import answer
+
+        sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+        sys.stdout.write(answer(cli, asked))
+    return ExitStatus.OK
 
 
 def _help_for(exc: click.ClickException) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from balados_db.cli.names import completed
 from balados_db.errors import UsageError
 from balados_db.model import MAIN
 from balados_db.report import Report
@@ -52,7 +53,12 @@ def seconds(value: str | float) -> float:
 def common_options() -> list[click.Option]:
     """Fresh options for one command. Their default is None, so that the last place that says something wins."""
     return [
-        click.Option(["--manifest"], metavar="FILE", help="The manifest [default: the nearest balados-db.toml]."),
+        click.Option(
+            ["--manifest"],
+            metavar="FILE",
+            type=click.Path(),
+            help="The manifest [default: the nearest balados-db.toml].",
+        ),
         click.Option(
             ["--url"],
             multiple=True,
@@ -80,6 +86,7 @@ class ReportingCommand(click.Command):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params = [*self.params, *common_options()]
+        completed(self.params, self.name)
 
     def invoke(self, ctx: click.Context) -> Report:
         """Build the session from the options of this command and of the groups above it."""
@@ -112,7 +119,7 @@ class Group(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Raises UsageError."""
         near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-        if near and self.get_command(ctx, args[0]) is None:
+        if not ctx.resilient_parsing and near and self.get_command(ctx, args[0]) is None:
             meant = f"{ctx.command_path} {near[0]}"
             raise UsageError(problem=f"there is no command {args[0]!r}", hint=f"did you mean `{meant}`?")
         return super().resolve_command(ctx, args)

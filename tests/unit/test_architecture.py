@@ -33,7 +33,7 @@ PACKAGE = Path(balados_db.__file__).parent
 # ── the table of rooms ───────────────────────────────────────────────────────────────────────────────────
 
 WORDS = """
-errors exits finding model manifest manifest_file manifest_lines manifest_mistakes manifest_check manifest_proposal
+errors exits finding model manifest manifest_place manifest_file manifest_lines manifest_mistakes manifest_check manifest_proposal
 migration_files migration_check lock_file checkup squawk sql_text toml_text reference decision_tree example
 canonical plan_file
 """
@@ -65,7 +65,7 @@ HOMES = {
     "rich": "rendering/ demo/",
     "psycopg": "postgres/ execution/ demo/ testing/",
     "msgspec": "manifest.py manifest_file.py manifest_proposal.py plan_file.py rendering/envelope.py",
-    "tomli": "manifest.py manifest_lines.py manifest_proposal.py lock_file.py",
+    "tomli": "manifest.py manifest_place.py manifest_lines.py manifest_proposal.py lock_file.py",
     "pytest": "testing/",
     "testcontainers": "testing/",
     "docker": "testing/",
