@@ -250,17 +250,6 @@ class Identity:
     environment: str | None = None
     lock_room: int = 6400  # max_locks_per_transaction × (max_connections + max_prepared_transactions)
 
-    @property
-    def target(self) -> dict[str, str | None]:
-        """What programs are told of it, by the names that the JSON has."""
-        return {
-            "server": self.server,
-            "database": self.database,
-            "role": self.role,
-            "environment": self.environment,
-            "server_version": self.server_version,
-        }
-
 
 class RelationKind(str, Enum):
     """pg_class.relkind, in words."""

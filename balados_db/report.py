@@ -6,36 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from balados_db.answers.answer import Answer, StepResult
 from balados_db.exits import ExitStatus
 from balados_db.finding import Finding, Severity
+from balados_db.model import Identity
 from balados_db.planning.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
-class StepResult:
-    """One step that was carried out. Seconds of wall time."""
-
-    id: str
-    summary: str
-    seconds: float = 0.0
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Report:
-    """The outcome of a command. `result` holds a query's answer, by the names that the JSON shows."""
+    """The outcome of a command. `result` is its answer, of the type that `balados_db.answers.ANSWERS` has for it.
+
+    `identity` is the database that was asked, where there is no plan that says so.
+    """
 
     command: str
     plan: Plan | None = None
+    identity: Identity | None = None
     dry_run: bool = False
     done: tuple[StepResult, ...] = ()
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     findings_answer: bool = False  # the findings are what was asked for, not something beside the answer
     findings_in_text: bool = False  # `text` says them already
-    result: Mapping[str, Any] = field(default_factory=dict)
-    tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)  # the same for people
-    text: str | None = None  # the answer of a command that prints a document
+    result: Answer = field(default_factory=Answer)
+    tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)  # what people see of the answer
+    text: str | None = None  # for people too, where the answer is a document
     next: tuple[tuple[str, ...], ...] = ()
     databases: Mapping[str, Report] = field(default_factory=dict)  # where several are concerned: what of each
 

@@ -25,7 +25,7 @@ from psycopg import sql
 
 from balados_db.testing.desk import Desk, ask
 from balados_db.testing.server import Embedded, Server, choose
-from tests import pooler, shells
+from tests import contract, pooler, shells
 from tests.torture.outcomes import Outcomes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,6 +84,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"pgbouncer: {pooler.binary() or missing}",
         f"shells: {', '.join(shells.SHELLS)}{f'; NOT INSTALLED, not tried: {without}' if without else ''}",
     ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _contract() -> Iterator[None]:
+    """Whatever the command prints for programs, in any test, follows its JSON Schema."""
+    with contract.checked_outputs():
+        yield
 
 
 @pytest.fixture(scope="session")

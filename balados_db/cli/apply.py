@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from balados_db.answers.files import AppliedFile, ApplyAnswer
 from balados_db.cli.options import COMMON, command, confirm_option, dry_run_option
 from balados_db.cli.session import Session
 from balados_db.errors import (
@@ -47,7 +48,7 @@ def apply(session: Session, file: str, dry_run: bool, confirm: str | None) -> Re
     session = replace(session, approved=found, options=replace(session.options, manifest=_manifest(session, found)))
     _refuse_used(session, found)
     report = _carry_out(session, found, dry_run, confirm)
-    return replace(report, result={**report.result, "plan_file": {"id": found.id, "created_at": found.created_at}})
+    return replace(report, result=ApplyAnswer(plan_file=AppliedFile(id=found.id, created_at=found.created_at)))
 
 
 def _read(file: str) -> PlanFile:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from balados_db.answers.answer import StepResult
+from balados_db.answers.files import CheckAnswer, CheckedFiles
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.errors import UsageError
-from balados_db.report import Report, StepResult
+from balados_db.report import Report
 
 if TYPE_CHECKING:
     from balados_db.checkup import Checkup
@@ -63,12 +65,12 @@ def check(
         findings=shown,
         findings_answer=True,
         findings_in_text=True,
-        result={
-            "manifest": str(file),
-            "lock": str(seen.lock.file) if seen.lock else None,
-            "squawk": verdict.version,
-            "checked": counted,
-        },
+        result=CheckAnswer(
+            manifest=str(file),
+            lock=str(seen.lock.file) if seen.lock else None,
+            squawk=verdict.version,
+            checked=counted,
+        ),
         text=None if form == "json" else _text(form, shown, counted, seen_from(file, base), done),
     )
 
@@ -86,18 +88,17 @@ def _named(files: tuple[str, ...]) -> frozenset[Path]:
     return frozenset(Path(file).resolve() for file in files)
 
 
-def _counted(seen: Checkup) -> dict[str, int]:
-    """How much was looked at."""
-    return {
-        "schemas": len(seen.manifest.schemas),
-        "projectors": len(seen.manifest.projectors),
-        "migrations": sum(len(migrations) for migrations in seen.files.values()),
-        "judged": len(seen.judged),
-    }
+def _counted(seen: Checkup) -> CheckedFiles:
+    return CheckedFiles(
+        schemas=len(seen.manifest.schemas),
+        projectors=len(seen.manifest.projectors),
+        migrations=sum(len(migrations) for migrations in seen.files.values()),
+        judged=len(seen.judged),
+    )
 
 
 def _text(
-    form: str, findings: tuple[Finding, ...], counted: dict[str, int], manifest: str, done: tuple[StepResult, ...]
+    form: str, findings: tuple[Finding, ...], counted: CheckedFiles, manifest: str, done: tuple[StepResult, ...]
 ) -> str:
     from balados_db.rendering import annotations
 
@@ -107,10 +108,10 @@ def _text(
     return "\n".join((*lines, *(step.summary for step in done), _in_words(counted, len(findings))))
 
 
-def _in_words(counted: dict[str, int], found: int) -> str:
+def _in_words(counted: CheckedFiles, found: int) -> str:
     """One line that says what was looked at."""
-    what = f"{counted['schemas']} schemas, {counted['projectors']} projectors, {counted['migrations']} migrations"
-    new = "" if counted["judged"] == counted["migrations"] else f" ({counted['judged']} of them for what they say)"
+    what = f"{counted.schemas} schemas, {counted.projectors} projectors, {counted.migrations} migrations"
+    new = "" if counted.judged == counted.migrations else f" ({counted.judged} of them for what they say)"
     said = {0: "nothing was found", 1: "one finding"}.get(found, f"{found} findings")
     return f"Checked {what}{new}: {said}."
 

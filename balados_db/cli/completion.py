@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from balados_db.answers.learning import CompletionAnswer
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.report import Report
@@ -28,5 +29,4 @@ def completion(session: Session, shell: str) -> Report:
     from balados_db.cli.shells import answer
 
     script = answer(cli, f"{shell}_source")
-    text = None if session.options.json else script
-    return Report(command=session.command, result={"shell": shell, "script": script}, text=text)
+    return Report(command=session.command, result=CompletionAnswer(shell=shell, script=script), text=script)

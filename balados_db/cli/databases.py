@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
+from balados_db.answers.answer import Target
 from balados_db.cli.session import Session
 from balados_db.errors import BaladosDbError, PartlyDone, SameDatabase
 from balados_db.model import MAIN, DatabaseState, Identity
@@ -44,9 +45,9 @@ def _state(session: Session) -> DatabaseState:
         return read_state(Look(conn=conn, manifest=session.manifest))
 
 
-def targets(states: Mapping[str, DatabaseState]) -> dict[str, dict[str, str | None]]:
+def targets(states: Mapping[str, DatabaseState]) -> dict[str, Target]:
     """Which database is which, by name: nothing where there is but the main one."""
-    found = {name: state.identity.target for name, state in states.items() if state.identity}
+    found = {name: Target.of(state.identity) for name, state in states.items() if state.identity}
     return found if len(found) > 1 else {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,8 @@ def demo(session: Session, events: int, keep: bool) -> Report:
     _require_binaries()
     from balados_db.demo.story import tell_story
 
-    return Report(command=session.command, result=tell_story(_narrator(session), events=events, keep=keep))
+    told = tell_story(_narrator(session), events=events, keep=keep)
+    return Report(command=session.command, result=told, tables={"tables": tuple(asdict(t) for t in told.tables)})
 
 
 def _refuse_other_databases(session: Session) -> None:

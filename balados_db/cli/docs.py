@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from balados_db.answers.answer import StepResult
+from balados_db.answers.looking import DocsAnswer
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.errors import FileExists, UsageError
 from balados_db.finding import Finding
-from balados_db.report import Report, StepResult
+from balados_db.report import Report
 
 if TYPE_CHECKING:
     from balados_db.model import Identity
     from balados_db.reference import Reference
 
 DEFAULT = Path("docs") / "schema.md"
-NO_TABLES: dict[str, tuple[dict[str, Any], ...]] = {"": ()}  # people read the document, not the result's lists
 
 
 @command(
@@ -38,22 +39,22 @@ def docs(session: Session, out: str | None, check: bool) -> Report:
 
     identity, reference = _read(session)
     text = render_reference(reference)
-    result = {**_result(identity, reference), "markdown": text}
-    if check:
-        return _compared(session, Path(out) if out else session.manifest.file.parent / DEFAULT, text, result)
-    if out is None or out == "-":
-        shown = None if session.options.json else text
-        return Report(command=session.command, result=result, warnings=reference.warnings, text=shown)
-    written = _written(Path(out), text)
-    step = StepResult(id="write_reference", summary=f"write {out}")
-    return Report(
-        command=session.command,
-        done=(step,) if written else (),
-        warnings=reference.warnings,
-        result={**result, "file": out},
-        tables=NO_TABLES,
-        text=None if written or session.options.json else f"{out} is up to date.",
+    told = Report(
+        command=session.command, identity=identity, result=DocsAnswer(schemas=reference.schemas, markdown=text)
     )
+    if check:
+        return _compared(told, Path(out) if out else session.manifest.file.parent / DEFAULT, text)
+    told = replace(told, warnings=reference.warnings)
+    if out is None or out == "-":
+        return replace(told, text=text)
+    if not _written(Path(out), text):
+        return replace(_about(told, out), text=f"{out} is up to date.")
+    return replace(_about(told, out), done=(StepResult(id="write_reference", summary=f"write {out}"),))
+
+
+def _about(told: Report, file: str) -> Report:
+    assert isinstance(told.result, DocsAnswer)
+    return replace(told, result=replace(told.result, file=file))
 
 
 def _read(session: Session) -> tuple[Identity, Reference]:
@@ -72,11 +73,6 @@ def _read(session: Session) -> tuple[Identity, Reference]:
     state = together(states)
     assert state.identity is not None
     return state.identity, classify(session.manifest, state, columns, undeclared)
-
-
-def _result(identity: Identity, reference: Reference) -> dict[str, Any]:
-
-    return {"target": identity.target, "schemas": [asdict(schema) for schema in reference.schemas]}
 
 
 def _written(file: Path, text: str) -> bool:
@@ -109,18 +105,12 @@ def _content(file: Path) -> str | None:
 # ── check ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _compared(session: Session, file: Path, text: str, result: dict[str, Any]) -> Report:
-    before = _content(file)
-    findings = () if before == text else _differences(file, before, text)
-    in_words = None if findings or session.options.json else f"{file} is up to date."
-    return Report(
-        command=session.command,
-        findings=findings,
-        result={**result, "file": str(file)},
-        tables=NO_TABLES,
-        text=in_words,
-        next=(("balados-db", "docs", "--out", str(file)),) if findings else (),
-    )
+def _compared(told: Report, file: Path, text: str) -> Report:
+    told, before = _about(told, str(file)), _content(file)
+    if before == text:
+        return replace(told, text=f"{file} is up to date.")
+    again = ("balados-db", "docs", "--out", str(file))
+    return replace(told, findings=_differences(file, before, text), next=(again,))
 
 
 def _differences(file: Path, before: str | None, text: str) -> tuple[Finding, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from balados_db.answers.looking import DoctorAnswer, SeenConnection, SeenServer
 from balados_db.cli.databases import look_at_each
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
@@ -43,7 +44,8 @@ def _doctor(session: Session) -> Report:
         command=session.command,
         findings=diagnose(seen.state, manifest, examination),
         findings_answer=True,
-        result=_result(seen.state, manifest, examination),
+        identity=seen.state.identity,
+        result=_answer(seen.state, manifest, examination),
         tables=_tables(seen.state, manifest, examination),
     )
 
@@ -64,43 +66,41 @@ def _too_old(session: Session, facts: SessionFacts) -> Report:
     from balados_db.planning.doctor import of_version
 
     found = tuple(of_version(facts.server_version_num))
-    return Report(command=session.command, findings=found, findings_answer=True, tables={"": ()})
+    return Report(command=session.command, findings=found, findings_answer=True, result=DoctorAnswer())
 
 
-def _result(state: DatabaseState, manifest: Manifest, seen: Examination) -> dict[str, Any]:
+def _answer(state: DatabaseState, manifest: Manifest, seen: Examination) -> DoctorAnswer:
     from balados_db.planning.powers import guards, powers, room
 
     identity = state.identity
     assert identity is not None
-    return {
-        "target": identity.target,
-        "connection": _connection(seen),
-        "server": {
-            "version": identity.server_version,
-            "standby": identity.in_recovery,
-            "read_only": identity.read_only,
-            "prepared_transactions": [asdict(prepared) for prepared in seen.prepared],
-            "event_triggers": [asdict(trigger) for trigger in seen.event_triggers],
-        },
-        "login": asdict(seen.login),
-        "settings": dict(seen.session.settings),
-        "set_for_this_login": list(seen.overrides),
-        "room": room(state, manifest),
-        "could_destroy": [asdict(power) for power in powers(manifest, seen)],
-        "guards": [asdict(guard) for guard in guards(manifest, seen)],
-        "unseen": [str(table) for table in seen.unseen],
-    }
+    return DoctorAnswer(
+        connection=_connection(seen.session),
+        server=SeenServer(
+            version=identity.server_version,
+            standby=identity.in_recovery,
+            read_only=identity.read_only,
+            prepared_transactions=seen.prepared,
+            event_triggers=seen.event_triggers,
+        ),
+        login=seen.login,
+        settings=seen.session.settings,
+        set_for_this_login=seen.overrides,
+        room=room(state, manifest),
+        could_destroy=powers(manifest, seen),
+        guards=guards(manifest, seen),
+        unseen=tuple(str(table) for table in seen.unseen),
+    )
 
 
-def _connection(seen: Examination) -> dict[str, Any]:
-    session = seen.session
-    return {
-        "url_from": session.source,
-        "pooled": session.pooled,
-        "backend_pid": session.backend_pid,
-        "handshake_pid": session.handshake_pid,
-        "options_dropped": list(session.dropped),
-    }
+def _connection(session: SessionFacts) -> SeenConnection:
+    return SeenConnection(
+        url_from=session.source,
+        pooled=session.pooled,
+        backend_pid=session.backend_pid,
+        handshake_pid=session.handshake_pid,
+        options_dropped=session.dropped,
+    )
 
 
 def _tables(state: DatabaseState, manifest: Manifest, seen: Examination) -> dict[str, tuple[dict[str, Any], ...]]:
@@ -119,8 +119,8 @@ def _tables(state: DatabaseState, manifest: Manifest, seen: Examination) -> dict
         "database's owner": f"{login.database_owner}{' (or a role with its rights)' if login.owns_database else ''}",
         "may create databases": login.create_database,
         "set for this login": seen.overrides,
-        "one transaction empties": f"{locks['tables_emptied']:,} tables like these",
-        "one transaction recreates": f"{locks['tables_recreated']:,} tables like these",
+        "one transaction empties": f"{locks.tables_emptied:,} tables like these",
+        "one transaction recreates": f"{locks.tables_recreated:,} tables like these",
     }
     return {
         title: tuple({"fact": name, "value": value} for name, value in facts.items()),

@@ -1,26 +1,53 @@
-"""Tell how a run ended badly, once: as JSON on standard output, or in words on standard error."""
+"""Tell how a run ended, once: as JSON on standard output, or in words."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import click
 
+from balados_db.cli.command_line import CommandLine
+from balados_db.cli.options import Asked
 from balados_db.errors import BaladosDbError
+from balados_db.report import Report
 
 
-def tell(error: BaladosDbError, command: str, *, json: bool, color: bool | None) -> None:
-    """Tell an error; `command` is the one that was typed."""
-    if json:
+def write_object(text: str) -> None:
+    """Print the one JSON object: UTF-8 wherever it goes."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.write(text + "\n")
+
+
+def tell_asked(asked: Asked, *, json: bool) -> None:
+    """Tell what --help and --version ask for."""
+    if not json:
+        click.echo(asked.text)
+        return
+    from balados_db.rendering.envelope import success
+
+    write_object(success(Report(command=asked.command, result=asked.answer), asked.command))
+
+
+def tell(error: BaladosDbError, line: CommandLine, *, color: bool | None) -> None:
+    """Tell an error. That nobody reads it any more changes nothing about the outcome."""
+    with contextlib.suppress(BrokenPipeError):
+        _tell(error, line, color)
+
+
+def _tell(error: BaladosDbError, line: CommandLine, color: bool | None) -> None:
+    if line.json:
         from balados_db.rendering.envelope import failure
 
-        sys.stdout.write(failure(error, command) + "\n")
+        write_object(failure(error, line.name, dry_run="--dry-run" in line.flags))
         return
     click.secho(f"error[{error.code}]: {error.message}", fg="red", err=True, color=color)
-    for line in listed(error):
-        click.echo(f"  {line}", err=True)
+    for text in listed(error):
+        click.echo(f"  {text}", err=True)
     if error.hint:
         click.echo(f"  → {error.hint}", err=True)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from balados_db.answers.looking import EnvironmentAnswer, SeenStamp
 from balados_db.cli.databases import carry_out_in_each, look_at_each
 from balados_db.cli.options import Group, command, common_options, confirm_option, dry_run_option
 from balados_db.cli.session import Session
@@ -47,23 +48,21 @@ def _show(session: Session) -> Report:
     manifest = manifest_or_none(session)
     with open_anyway(session, manifest) as conn, translated("read the stamp"):
         identity, stamp = read_identity(conn), read_stamp(conn)
-    facts = _facts(stamp, manifest)
-    return Report(
-        command=session.command,
-        result={"target": identity.target, **facts},
-        text=None if session.options.json else _words(facts),
-    )
+    answer = _answer(stamp, manifest)
+    return Report(command=session.command, identity=identity, result=answer, text=_words(answer))
 
 
-def _facts(stamp: Stamp | None, manifest: Manifest | None) -> dict[str, Any]:
+def _answer(stamp: Stamp | None, manifest: Manifest | None) -> EnvironmentAnswer:
     if stamp is None:
-        return {"environment": None, "protected": False, "stamp": None}
-    at = f"{stamp.at:%Y-%m-%dT%H:%M:%SZ}"
-    return {
-        "environment": stamp.name,
-        "protected": stamp.name in _protected(manifest),
-        "stamp": {**asdict(stamp), "at": at},
-    }
+        return EnvironmentAnswer(environment=None, protected=False, stamp=None)
+    seen = SeenStamp(
+        name=stamp.name,
+        database=stamp.database,
+        at=f"{stamp.at:%Y-%m-%dT%H:%M:%SZ}",
+        by=stamp.by,
+        made_here=stamp.made_here,
+    )
+    return EnvironmentAnswer(environment=stamp.name, protected=stamp.name in _protected(manifest), stamp=seen)
 
 
 def _protected(manifest: Manifest | None) -> tuple[str, ...]:
@@ -72,16 +71,16 @@ def _protected(manifest: Manifest | None) -> tuple[str, ...]:
     return manifest.protected if manifest else Manifest.protected
 
 
-def _words(facts: dict[str, Any]) -> str:
+def _words(answer: EnvironmentAnswer) -> str:
     """The first line is the name alone, for scripts that read no more."""
-    stamp = facts["stamp"]
+    stamp = answer.stamp
     if stamp is None:
         return "not stamped\n  name it with `balados-db environment set NAME`"
-    lines = [facts["environment"], f"  stamped {stamp['at']} by {stamp['by']}"]
-    if facts["protected"]:
+    lines = [stamp.name, f"  stamped {stamp.at} by {stamp.by}"]
+    if answer.protected:
         lines.append("  protected: permanent data and events cannot be reset here")
-    if not stamp["made_here"]:
-        lines.append(f"  stamped for database {stamp['database']}: this is a copy of it, or it was renamed or moved")
+    if not stamp.made_here:
+        lines.append(f"  stamped for database {stamp.database}: this is a copy of it, or it was renamed or moved")
     return "\n".join(lines)
 
 

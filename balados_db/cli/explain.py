@@ -1,17 +1,15 @@
-"""`explain`: an error code or an exit status in full, from the classes and the table themselves."""
+"""`explain`: an error code, an exit status, or the JSON Schema of a command's object."""
 
 from __future__ import annotations
 
-import inspect
-import re
+import json
 from collections.abc import Iterator
 from difflib import get_close_matches
 from string import Formatter
-from typing import Any
 
 import click
 
-from balados_db import exits
+from balados_db.answers.learning import ExplainAnswer, ExplainedCode, ExplainedStatus
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.errors import BaladosDbError, UsageError
@@ -19,23 +17,30 @@ from balados_db.exits import ExitStatus
 from balados_db.report import Report
 
 
-@command("explain", "An error code or exit status in full; without one, all of them.")
-@click.argument("code", required=False)
-def explain(session: Session, code: str | None) -> Report:
-    """Look the word up."""
-    if code is None:
-        result: dict[str, Any] = {
-            "statuses": [described_status(status) for status in ExitStatus],
-            "codes": [described_code(error) for error in codes().values()],
-        }
-        words = _everything()
-    elif code in codes():
-        result = described_code(codes()[code])
-        words = _words_for_code(result)
-    else:
-        result = described_status(status_named(code))
-        words = _words_for_status(result)
-    return Report(command=session.command, result=result, text=None if session.options.json else words)
+@command(
+    "explain",
+    """An error code or exit status in full; without one, all of them.
+
+    With --schema the JSON Schema of what a command prints with --json; without a command, those of all, by name.""",
+)
+@click.argument("words", nargs=-1, metavar="[CODE | COMMAND]")
+@click.option("--schema", is_flag=True, help="Print the JSON Schema of this command's object.")
+def explain(session: Session, words: tuple[str, ...], schema: bool) -> Report:
+    """Look the words up."""
+    if schema:
+        return _schemas(session, " ".join(words))
+    if len(words) > 1:
+        raise UsageError(problem="one code or exit status at a time", hint="`balados-db explain` lists them all")
+    answer, text = _looked_up(words[0]) if words else _everything()
+    return Report(command=session.command, result=answer, text=text)
+
+
+def _looked_up(word: str) -> tuple[ExplainAnswer, str]:
+    if word in codes():
+        code = described_code(codes()[word])
+        return ExplainAnswer(codes=(code,)), _words_for_code(code)
+    status = described_status(status_named(word))
+    return ExplainAnswer(statuses=(status,)), _words_for_status(status)
 
 
 # ── looking up ───────────────────────────────────────────────────────────────────────────────────────────
@@ -61,45 +66,57 @@ def status_named(word: str) -> ExitStatus:
         if word in (str(int(status)), status.name.lower()):
             return status
     known = [*codes(), *(status.name.lower() for status in ExitStatus)]
+    problem = f"{word!r} is neither an error code nor an exit status"
+    raise UsageError(problem=problem, hint=_nearest(word, known) + "`balados-db explain` lists them all")
+
+
+def _nearest(word: str, known: list[str]) -> str:
     near = get_close_matches(word.lower().replace("-", "_"), known, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(
-        problem=f"{word!r} is neither an error code nor an exit status",
-        hint=f"{hint}`balados-db explain` lists them all",
-    )
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
-def meanings() -> dict[str, str]:
-    """The comments beside the statuses: exits.py is the one table, and its words are there."""
-    lines = re.findall(r"^    (\w+) = \d+  # (.+)$", inspect.getsource(exits), re.MULTILINE)
-    return dict(lines)
+# ── schemas ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _schemas(session: Session, name: str) -> Report:
+    from balados_db.rendering.schemas import every_schema
+
+    found = every_schema()
+    if name and name not in found:
+        hint = _nearest(name, list(found)) + "`balados-db explain --schema` prints them all"
+        raise UsageError(problem=f"there is no command {name!r}", hint=hint)
+    if name:
+        found = {name: found[name]}
+    text = json.dumps(found[name] if name else found, indent=2, ensure_ascii=False)
+    return Report(command=session.command, result=ExplainAnswer(schemas=found), text=text)
 
 
 # ── describing ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def described_status(status: ExitStatus) -> dict[str, Any]:
+def described_status(status: ExitStatus) -> ExplainedStatus:
     """An exit status as facts."""
-    return {
-        "exit_status": int(status),
-        "name": status.name.lower(),
-        "means": meanings().get(status.name, ""),
-        "retryable": status.retryable,
-        "codes": [code for code, error in codes().items() if error.exit_status is status],
-    }
+    return ExplainedStatus(
+        exit_status=int(status),
+        name=status.name.lower(),
+        means=status.means,
+        retryable=status.retryable,
+        do=status.do,
+        codes=tuple(code for code, error in codes().items() if error.exit_status is status),
+    )
 
 
-def described_code(error: type[BaladosDbError]) -> dict[str, Any]:
+def described_code(error: type[BaladosDbError]) -> ExplainedCode:
     """An error as facts; what differs from run to run stands in <angle brackets>."""
-    return {
-        "code": error.code,
-        "message": _template(" ".join((error.__doc__ or "").split())),
-        "exit_status": int(error.exit_status),
-        "name": error.exit_status.name.lower(),
-        "means": meanings().get(error.exit_status.name, ""),
-        "retryable": error.exit_status.retryable,
-        "do": _template(error.cure) or "what the message and its hint say",
-    }
+    return ExplainedCode(
+        code=error.code,
+        message=_template(" ".join((error.__doc__ or "").split())),
+        exit_status=int(error.exit_status),
+        name=error.exit_status.name.lower(),
+        means=error.exit_status.means,
+        retryable=error.exit_status.retryable,
+        do=_template(error.cure) or "what the message and its hint say",
+    )
 
 
 def _template(text: str) -> str:
@@ -110,42 +127,47 @@ def _template(text: str) -> str:
 # ── words ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _words_for_code(facts: dict[str, Any]) -> str:
+def _words_for_code(facts: ExplainedCode) -> str:
     return "\n".join(
         (
-            f"{facts['code']}: exit {facts['exit_status']}, {facts['name']}",
+            f"{facts.code}: exit {facts.exit_status}, {facts.name}",
             "",
-            f"  {facts['message']}",
+            f"  {facts.message}",
             "",
-            f"  means       {facts['means']}",
+            f"  means       {facts.means}",
             f"  try again?  {_again(facts)}",
-            f"  what to do  {facts['do']}",
+            f"  what to do  {facts.do}",
         )
     )
 
 
-def _words_for_status(facts: dict[str, Any]) -> str:
+def _words_for_status(facts: ExplainedStatus) -> str:
     return "\n".join(
         (
-            f"exit {facts['exit_status']}: {facts['name']}",
+            f"exit {facts.exit_status}: {facts.name}",
             "",
-            f"  means       {facts['means']}",
+            f"  means       {facts.means}",
             f"  try again?  {_again(facts)}",
-            f"  codes       {', '.join(facts['codes']) or 'none'}",
+            f"  what to do  {facts.do}",
+            f"  codes       {', '.join(facts.codes) or 'none'}",
         )
     )
 
 
-def _again(facts: dict[str, Any]) -> str:
-    if facts["exit_status"] == ExitStatus.OK:
+def _again(facts: ExplainedCode | ExplainedStatus) -> str:
+    if facts.exit_status == ExitStatus.OK:
         return "no need"
-    return "yes, the same command" if facts["retryable"] else "no, something has to change first"
+    return "yes, the same command" if facts.retryable else "no, something has to change first"
 
 
-def _everything() -> str:
+def _everything() -> tuple[ExplainAnswer, str]:
+    answer = ExplainAnswer(
+        statuses=tuple(described_status(status) for status in ExitStatus),
+        codes=tuple(described_code(error) for error in codes().values()),
+    )
+    message = {facts.code: facts.message for facts in answer.codes}
     lines = ["Exit statuses and, below each, the error codes that end with it.", ""]
-    for status in ExitStatus:
-        facts = described_status(status)
-        lines.append(f"{facts['exit_status']:>3}  {facts['name']}: {facts['means']}")
-        lines += [f"       {code:<26}{described_code(codes()[code])['message']}" for code in facts["codes"]]
-    return "\n".join([*lines, "", "balados-db explain CODE says what to do."])
+    for facts in answer.statuses:
+        lines.append(f"{facts.exit_status:>3}  {facts.name}: {facts.means}")
+        lines += [f"       {code:<26}{message[code]}" for code in facts.codes]
+    return answer, "\n".join([*lines, "", "balados-db explain CODE says what to do."])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import asdict
 from typing import Any
 
+from balados_db.answers.learning import Branch, Fork, GuideAnswer
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.cli.standalone import manifest_or_none
-from balados_db.decision_tree import Advice, Question, decision_tree
+from balados_db.decision_tree import Advice, Choice, Question, decision_tree
 from balados_db.rendering.tree import render_advice, render_tree
 from balados_db.report import Report
 
@@ -19,12 +19,25 @@ from balados_db.report import Report
 def guide(session: Session) -> Report:
     """Ask on a terminal; everywhere else, and where the input ends, show the whole tree."""
     tree = decision_tree(manifest_or_none(session))
+    answer = GuideAnswer(tree=_fork(tree))
     if session.options.json:
-        return Report(command=session.command, result={"tree": asdict(tree)})
+        return Report(command=session.command, result=answer)
     # A list to move about in needs a terminal that can move its cursor.
     asking = session.interactive and os.environ.get("TERM") != "dumb"
     advice = walk(tree, session.options.no_color) if asking else None
-    return Report(command=session.command, text=render_advice(advice) if advice else render_tree(tree))
+    text = render_advice(advice) if advice else render_tree(tree)
+    return Report(command=session.command, result=answer, text=text)
+
+
+def _fork(question: Question) -> Fork:
+    return Fork(asks=question.asks, choices=tuple(_branch(choice) for choice in question.choices))
+
+
+def _branch(choice: Choice) -> Branch:
+    then = choice.then
+    if isinstance(then, Question):
+        return Branch(label=choice.label, question=_fork(then), advice=None)
+    return Branch(label=choice.label, question=None, advice=then)
 
 
 def walk(at: Question | Advice, no_color: bool) -> Advice | None:

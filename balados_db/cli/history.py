@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from balados_db.answers.looking import HistoryAnswer, SeenReceipt
 from balados_db.cli.databases import look_at_each
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
@@ -29,33 +30,35 @@ def _history(session: Session) -> Report:
 
     with open_anyway(session, manifest_or_none(session)) as conn, translated("read the history"):
         identity, receipts = read_identity(conn), read_receipts(conn)
-    nothing = None if receipts or session.options.json else f"Nothing is recorded in {identity.database}."
+    runs = tuple(_run(receipt) for receipt in receipts)
     return Report(
         command=session.command,
-        result={"target": identity.target, "runs": [_facts(receipt) for receipt in receipts]},
-        tables={f"{identity.database} on {identity.server}": tuple(_row(receipt) for receipt in receipts)},
-        text=nothing,
+        identity=identity,
+        result=HistoryAnswer(runs=runs),
+        tables={f"{identity.database} on {identity.server}": tuple(_row(run) for run in runs)},
+        text=None if runs else f"Nothing is recorded in {identity.database}.",
     )
 
 
-def _facts(receipt: Receipt) -> dict[str, Any]:
-    return {
-        "id": receipt.id,
-        "when": f"{receipt.at:%Y-%m-%dT%H:%M:%SZ}",
-        "command": receipt.command,
-        "scope": receipt.scope,
-        "role": receipt.role,
-        "client": receipt.client,
-        "digest": receipt.digest,
-        "tables": receipt.tables,
-        "rows": receipt.rows,
-        "exact": receipt.exact,
-    }
+def _run(receipt: Receipt) -> SeenReceipt:
+    return SeenReceipt(
+        id=receipt.id,
+        when=f"{receipt.at:%Y-%m-%dT%H:%M:%SZ}",
+        command=receipt.command,
+        scope=receipt.scope,
+        role=receipt.role,
+        client=receipt.client,
+        digest=receipt.digest,
+        tables=receipt.tables,
+        rows=receipt.rows,
+        exact=receipt.exact,
+    )
 
 
-def _row(receipt: Receipt) -> dict[str, Any]:
+def _row(run: SeenReceipt) -> dict[str, Any]:
     """For people the digest's beginning tells runs apart, as a commit's does."""
     from balados_db.rendering.human import count
 
-    shown = {k: v for k, v in _facts(receipt).items() if k not in ("tables", "rows", "exact")}
-    return {**shown, "digest": receipt.digest.rpartition(":")[2][:12], "destroyed": count(receipt.rows, receipt.exact)}
+    names = ("id", "when", "command", "scope", "role", "client")
+    destroyed = {"digest": run.digest.rpartition(":")[2][:12], "destroyed": count(run.rows, run.exact)}
+    return {**{name: getattr(run, name) for name in names}, **destroyed}

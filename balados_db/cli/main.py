@@ -14,8 +14,10 @@ from typing import Any
 import click
 
 from balados_db import __version__
-from balados_db.cli.endings import tell
-from balados_db.cli.options import Group, common_options, seconds
+from balados_db.answers.learning import VersionAnswer
+from balados_db.cli.command_line import CommandLine
+from balados_db.cli.endings import tell, tell_asked
+from balados_db.cli.options import Asked, Group, common_options
 from balados_db.errors import BaladosDbError, Interrupted, RefusingName, RunTimeout, Terminated, UsageError
 from balados_db.exits import ExitStatus
 from balados_db.report import Report
@@ -48,9 +50,6 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "server": ("server", "An embedded PostgreSQL for development."),
     "manifest": ("manifest", "Check a manifest, write one, print its schema."),
 }
-
-# Those of them that hold commands of their own.
-GROUPS = frozenset({"schema", "rebuild", "environment", "server", "manifest"})
 
 # Those that end at their --timeout by themselves, with an answer. The alarm comes these seconds later, and only for a
 # server that no longer answers.
@@ -91,8 +90,19 @@ class LazyGroup(Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, params=common_options(), context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="balados-db")
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        raise Asked("version", VersionAnswer(version=__version__), f"balados-db, version {__version__}")
+
+
+VERSION = click.Option(
+    ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+
+
+@click.group(
+    cls=LazyGroup, params=[*common_options(), VERSION], context_settings={"help_option_names": ["-h", "--help"]}
+)
 def cli(**_: Any) -> None:
     """Create, migrate, inspect and reset an event-sourced PostgreSQL database, and prove what was kept."""
 
@@ -110,27 +120,25 @@ class _Stopped(KeyboardInterrupt):
 
 def main(argv: list[str] | None = None) -> None:
     """Run and exit; never a traceback for something that a user can cause."""
-    arguments = spelled(sys.argv[1:] if argv is None else argv)
-    _mend_streams(arguments)
-    status = run(arguments)
+    _mend_streams()
+    status = run(sys.argv[1:] if argv is None else argv)
     _stop_listening()
     _flush()
     sys.exit(int(status))
 
 
-def _mend_streams(arguments: list[str]) -> None:
+def _mend_streams() -> None:
     """Make sure that the outcome can be told.
 
     A stream that the caller closed (`>&-`) swallows everything: its number must not become a connection's. A letter
-    that the locale lacks is spelled out; JSON is UTF-8 wherever it goes.
+    that the locale lacks is spelled out.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
-            utf8 = name == "stdout" and "--json" in arguments
-            stream.reconfigure(encoding="utf-8" if utf8 else stream.encoding, errors="backslashreplace")
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _stop_listening() -> None:
@@ -149,42 +157,40 @@ def _flush() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def spelled(arguments: list[str]) -> list[str]:
-    """`--format json` is another spelling of --json, and holds for errors as well."""
-    pairs = zip(arguments, [*arguments, ""][1:], strict=True)
-    asked = any(word == "--format=json" or (word, following) == ("--format", "json") for word, following in pairs)
-    return ["--json", *arguments] if asked and "--json" not in arguments else arguments
-
-
 def run(arguments: list[str]) -> ExitStatus:
     """Run one command line; returns its exit status."""
     if "_BALADOS_DB_COMPLETE" in os.environ:
         return _complete(os.environ["_BALADOS_DB_COMPLETE"])
-    arguments = spelled(arguments)
+    line = CommandLine()
     try:
-        _watch(arguments)
-        result = _invoke(arguments)
+        _end_at_sigterm()
+        line.read(cli, arguments)
+        _end_at_timeout(line)
+        result = _invoke(["--json", *arguments] if line.json else arguments)
         return result.exit_status if isinstance(result, Report) else ExitStatus.OK
     except click.exceptions.Exit as exc:
-        return ExitStatus(exc.exit_code)
+        return next(status for status in ExitStatus if status == exc.exit_code)
+    except Asked as exc:
+        tell_asked(exc, json=line.json)
+        return ExitStatus.OK
     except BrokenPipeError:
         # Whoever read the conversation went away in the middle of it: what was to follow did not run.
         return ExitStatus.FAILED
     except BaladosDbError as exc:
-        return _told(exc, arguments)
+        return _told(exc, line)
     except click.exceptions.NoArgsIsHelpError as exc:
-        if "--json" in arguments:
-            return _told(UsageError(problem="Missing command.", hint=_help_for(exc)), arguments)
+        if line.json:
+            return _told(UsageError(problem="Missing command.", hint=_help_for(exc)), line)
         click.echo(exc.format_message(), err=True)
         return ExitStatus.USAGE
     except click.ClickException as exc:
-        return _told(UsageError(problem=exc.format_message(), hint=_help_for(exc)), arguments)
+        return _told(UsageError(problem=exc.format_message(), hint=_help_for(exc)), line)
     except _Stopped as exc:
-        return _told(exc.error, arguments)
+        return _told(exc.error, line)
     except (KeyboardInterrupt, click.Abort):
-        return _told(Interrupted(outcome="Nothing was changed, or it was rolled back."), arguments)
+        return _told(Interrupted(outcome="Nothing was changed, or it was rolled back."), line)
     except Exception as exc:  # a bug: the traceback is for whoever mends it
-        return _bug(exc, arguments)
+        return _bug(exc, line)
 
 
 def _invoke(arguments: list[str]) -> Any:
@@ -208,44 +214,37 @@ def _help_for(exc: click.ClickException) -> str:
     return f"try `{ctx.command_path} --help`" if ctx else "try `balados-db --help`"
 
 
-def _told(error: BaladosDbError, arguments: list[str]) -> ExitStatus:
+def _told(error: BaladosDbError, line: CommandLine) -> ExitStatus:
     """Tell an error once: as JSON on standard output, or in words on standard error."""
     _stop_listening()
-    with contextlib.suppress(BrokenPipeError):
-        tell(error, _name(arguments), json="--json" in arguments, color=_color(arguments))
+    tell(error, line, color=_color(line))
     return error.exit_status
 
 
-def _color(arguments: list[str]) -> bool | None:
-    if "--no-color" in arguments or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+def _color(line: CommandLine) -> bool | None:
+    if "--no-color" in line.flags or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
     return True if os.environ.get("FORCE_COLOR") else None
 
 
-def _name(arguments: list[str]) -> str:
-    """The command as it is typed: the first word that is neither an option nor its value, and a group's second."""
-    valued = {name for option in common_options() if not option.is_flag for name in option.opts}
-    rest = iter(arguments)
-    words = [word for word in rest if not (word in valued and next(rest, "")) and not word.startswith("-")]
-    if not words or (words[0] not in COMMANDS and words[0] not in REFUSED):
-        return ""
-    return " ".join(words[: 2 if words[0] in GROUPS else 1])
-
-
-def _bug(exc: Exception, arguments: list[str]) -> ExitStatus:
+def _bug(exc: Exception, line: CommandLine) -> ExitStatus:
     import traceback
 
     from balados_db.errors import InternalError
 
     sys.stderr.write("".join(traceback.format_exception(exc)))
-    return _told(InternalError(problem=f"{type(exc).__name__}: {exc}"), arguments)
+    return _told(InternalError(problem=f"{type(exc).__name__}: {exc}"), line)
 
 
-def _watch(arguments: list[str]) -> None:
-    """SIGTERM and --timeout end the run as Ctrl-C does: the transaction is rolled back."""
+def _end_at_sigterm() -> None:
+    """As at Ctrl-C: the transaction is rolled back."""
     signal.signal(signal.SIGTERM, _stop(Terminated(outcome="Nothing was changed, or it was rolled back.")))
-    limit = _timeout(arguments)
-    if limit and _name(arguments) in KEEPS_TIME:
+
+
+def _end_at_timeout(line: CommandLine) -> None:
+    """The same, from before anything is parsed."""
+    limit = line.timeout
+    if limit and line.name in KEEPS_TIME:
         limit += LATER
     if limit and hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, _stop(RunTimeout(seconds=limit)))
@@ -257,14 +256,3 @@ def _stop(error: BaladosDbError) -> Any:
         raise _Stopped(error)
 
     return handler
-
-
-def _timeout(arguments: list[str]) -> float | None:
-    """Read --timeout before anything is parsed: it bounds the parsing too. A wrong value is click's to refuse."""
-    found = None
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=False):
-        option, _, value = word.partition("=")
-        if option == "--timeout":
-            with contextlib.suppress(click.BadParameter):
-                found = seconds(value or following)
-    return found or None

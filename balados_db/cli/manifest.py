@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from balados_db.answers.answer import StepResult
+from balados_db.answers.files import (
+    ManifestCheckAnswer,
+    ManifestInitAnswer,
+    ManifestSchemaAnswer,
+    WrittenProjector,
+    WrittenSchema,
+)
 from balados_db.cli.options import Group, command, common_options
 from balados_db.cli.session import Session
 from balados_db.errors import FileExists, UsageError
-from balados_db.report import Report, StepResult
+from balados_db.report import Report
 
 if TYPE_CHECKING:
-    from balados_db.model import Manifest
+    from balados_db.model import Manifest, SchemaDeclaration
 
 
 @click.group("manifest", cls=Group, params=common_options(), help="Check a manifest, write one, print its schema.")
@@ -39,27 +48,28 @@ def check(session: Session) -> Report:
     refuse_missing_install(written)
     counts = {schema: len(migrations) for schema, migrations in files.items()}
     schemas = tuple(_schema(s, counts.get(s.name)) for s in written.schemas)
-    projectors: tuple[dict[str, Any], ...] = tuple(
-        {"projector": p.name, "tables": [str(t) for t in p.tables], "events": list(p.events)}
+    projectors = tuple(
+        WrittenProjector(projector=p.name, tables=tuple(str(t) for t in p.tables), events=p.events)
         for p in written.projectors
     )
+    rows = tuple({**asdict(p), "events": len(p.events)} for p in projectors)
     return Report(
         command=session.command,
         findings=(*findings(written, files), *notes(written)),
-        result={
-            "manifest": str(written.file),
-            "schemas": schemas,
-            "projectors": projectors,
-            "subscriptions": dict(written.subscriptions),
-            "checkpoints": [str(c.table) for c in written.checkpoints],
-            "protected": list(written.protected),
-        },
-        tables={_title(written): schemas, "": tuple({**p, "events": len(p["events"])} for p in projectors)},
+        result=ManifestCheckAnswer(
+            manifest=str(written.file),
+            schemas=schemas,
+            projectors=projectors,
+            subscriptions=written.subscriptions,
+            checkpoints=tuple(str(c.table) for c in written.checkpoints),
+            protected=written.protected,
+        ),
+        tables={_title(written): tuple(asdict(s) for s in schemas), "": rows},
     )
 
 
-def _schema(schema: Any, migrations: int | None) -> dict[str, Any]:
-    return {"schema": schema.name, "kind": schema.kind.value, "migrations": migrations, "holds": schema.holds}
+def _schema(schema: SchemaDeclaration, migrations: int | None) -> WrittenSchema:
+    return WrittenSchema(schema=schema.name, kind=schema.kind.value, migrations=migrations, holds=schema.holds)
 
 
 def _title(written: Manifest) -> str:
@@ -79,8 +89,8 @@ def schema(session: Session) -> Report:
     from balados_db.manifest_file import json_schema
 
     found = json_schema()
-    text = None if session.options.json else json.dumps(found, indent=2, ensure_ascii=False)
-    return Report(command=session.command, result={"json_schema": found}, text=text)
+    text = json.dumps(found, indent=2, ensure_ascii=False)
+    return Report(command=session.command, result=ManifestSchemaAnswer(json_schema=found), text=text)
 
 
 # ── init ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -103,12 +113,12 @@ def init(session: Session, out: str | None) -> Report:
         raise FileExists(file=str(file))
     proposal = _proposal(session)
     if file is None:
-        return Report(command=session.command, result={"manifest": proposal}, text=_unless_json(session, proposal))
+        return Report(command=session.command, result=ManifestInitAnswer(manifest=proposal, file=None), text=proposal)
     _write_new(file, proposal)
     return Report(
         command=session.command,
         done=(StepResult(id="write_manifest", summary=f"write {file}"),),
-        result={"file": str(file), "manifest": proposal},
+        result=ManifestInitAnswer(manifest=proposal, file=str(file)),
         next=(("balados-db", "manifest", "check"),),
     )
 
@@ -133,10 +143,6 @@ def _write_new(file: Path, text: str) -> None:
         raise FileExists(file=str(file)) from exc
     except OSError as exc:
         raise UsageError(problem=f"{file} cannot be written: {exc.strerror}") from exc
-
-
-def _unless_json(session: Session, text: str) -> str | None:
-    return None if session.options.json else text
 
 
 manifest.add_command(check)

@@ -6,6 +6,8 @@ import re
 
 import click
 
+from balados_db.answers.answer import StepResult
+from balados_db.answers.files import NewAnswer
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.errors import FileExists, UsageError
@@ -31,7 +33,9 @@ def new(session: Session, name: str, schema: str) -> Report:
     depends = f"-- depends: {existing[-1].id}\n" if existing else ""
     file.write_text(f"-- {name}\n{depends}\n", encoding="utf-8")
     back.write_text(f"-- Takes back: {name}\n\n", encoding="utf-8")
-    return Report(command=session.command, text=f"{file}\n{back}", result={"files": [str(file), str(back)]})
+    files = (str(file), str(back))
+    done = tuple(StepResult(id="write_migration", summary=f"write {name}") for name in files)
+    return Report(command=session.command, done=done, result=NewAnswer(files=files), text="\n".join(files))
 
 
 def _next_number(ids: list[str]) -> str:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from balados_db.answers.answer import Answer
+from balados_db.answers.learning import HelpAnswer
 from balados_db.cli.names import completed
 from balados_db.errors import UsageError
 from balados_db.model import MAIN
@@ -80,7 +82,39 @@ def common_options() -> list[click.Option]:
 COMMON = tuple(f.name for f in fields(CommonOptions) if f.name != "urls")
 
 
-class ReportingCommand(click.Command):
+class Asked(Exception):
+    """--help or --version: the answer is known before anything is looked at. `text` says it to people."""
+
+    def __init__(self, command: str, answer: Answer, text: str) -> None:
+        super().__init__(text)
+        self.command, self.answer, self.text = command, answer, text
+
+
+class _Helping(click.Command):
+    """Hands its help over, so that it is told as the caller asked."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """As click's own, but for how it ends."""
+        names = self.get_help_option_names(ctx)
+        if not names:
+            return None
+        return click.Option(
+            names,
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_help,
+            help="Show this message and exit.",
+        )
+
+
+def _help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        text = ctx.get_help()
+        raise Asked("help", HelpAnswer(about=command_name(ctx), help=text), text)
+
+
+class ReportingCommand(_Helping):
     """A command whose function takes a Session and returns a Report."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -111,7 +145,7 @@ class ReportingCommand(click.Command):
         return report
 
 
-class Group(click.Group):
+class Group(_Helping, click.Group):
     """Names the nearest command for one that is not there."""
 
     def resolve_command(

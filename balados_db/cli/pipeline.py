@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from balados_db.cli.confirmation import confirm
+from balados_db.cli.endings import write_object
 from balados_db.cli.progress import clear_progress
 from balados_db.cli.session import Session
 from balados_db.errors import NoDatabase, StalePlan
@@ -123,7 +124,7 @@ def _tell(report: Report, session: Session) -> None:
     if session.options.json:
         from balados_db.rendering.envelope import success
 
-        sys.stdout.write(success(report, session.command) + "\n")
+        write_object(success(report, session.command))
         return
     from balados_db.rendering.human import console, render_answer, render_report
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from balados_db.answers.answer import Target
+from balados_db.answers.files import PlanAnswer
 from balados_db.cli.options import COMMON, Group, ReportingCommand, common_options
 from balados_db.cli.session import Session
 from balados_db.errors import OneDatabase, UsageError
@@ -97,7 +99,7 @@ class Planned(ReportingCommand):
         file = plan_file(made.plan, words, session)
         if path is not None:
             write_plan_file(file, path)
-        return _report(made, file, path, text_of(file) if path is None else None, session)
+        return _report(made, file, path, text_of(file) if path is None else None)
 
 
 def _out_option() -> click.Option:
@@ -105,19 +107,21 @@ def _out_option() -> click.Option:
     return click.Option(["--out"], required=True, metavar="FILE", help=help)
 
 
-def _report(made: Report, file: PlanFile, path: Path | None, text: str | None, session: Session) -> Report:
-    result: dict[str, Any] = {"id": file.id, "file": str(path) if path else None, "arguments": list(file.arguments)}
-    if text is not None and session.options.json:
-        import json
+def _report(made: Report, file: PlanFile, path: Path | None, text: str | None) -> Report:
+    import json
 
-        result["document"] = json.loads(text)
     return Report(
         command="plan",
         plan=made.plan,
         dry_run=True,
         warnings=made.warnings,
-        result=result,
-        text=None if session.options.json else text,
+        result=PlanAnswer(
+            id=file.id,
+            file=str(path) if path else None,
+            arguments=tuple(file.arguments),
+            document=json.loads(text) if text is not None else None,
+        ),
+        text=text,
         next=(("balados-db", "apply", str(path)),) if path else (),
     )
 
@@ -164,7 +168,7 @@ def plan_file(plan: Plan, words: tuple[str, ...], session: Session) -> PlanFile:
         arguments=list(words),
         manifest=str(session.manifest.file.absolute()),
         target={
-            **identity.target,
+            **asdict(Target.of(identity)),
             "system_identifier": identity.system_identifier,
             "database_oid": identity.database_oid,
         },
@@ -172,7 +176,7 @@ def plan_file(plan: Plan, words: tuple[str, ...], session: Session) -> PlanFile:
         danger=plan.danger.value,
         phrase=plan.phrase,
         scope=plan.scope,
-        steps=steps_of(plan),
+        steps=[asdict(step) for step in steps_of(plan)],
         destroys=[{**asdict(d), "rebuilt_by": list(d.rebuilt_by)} for d in plan.destroys],
         keeps=[asdict(k) for k in plan.keeps],
         warnings=list(plan.warnings),

@@ -6,13 +6,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from balados_db.answers.looking import RebuildAnswer
 from balados_db.cli.options import Group, command, common_options
 from balados_db.cli.progress import progress
 from balados_db.cli.session import Session
@@ -205,19 +206,20 @@ def _report(
     from balados_db.planning.status import unfinished
 
     standings = course.standings if course else ()
-    result = {
-        "target": eye.identity.target,
-        "head": course.glance.state.head if course else None,
-        "goal": eye.goal if eye.goal is not None else (course.glance.state.head if course else None),
-        "caught_up": course is not None and course.caught_up,
-        "seconds": round(time.monotonic() - eye.begun, 3),
-        "projectors": [asdict(standing) for standing in standings],
-    }
+    head = course.glance.state.head if course else None
+    answer = RebuildAnswer(
+        head=head,
+        goal=head if eye.goal is None else eye.goal,
+        caught_up=course is not None and course.caught_up,
+        seconds=round(time.monotonic() - eye.begun, 3),
+        projectors=standings,
+    )
     return Report(
         command=session.command,
         findings=(*unfinished(eye.journal), *findings),
         warnings=warnings if standings else (*warnings, *_nobody(eye)),
-        result=result,
+        identity=eye.identity,
+        result=answer,
         tables=_tables(course),
         next=(("balados-db", *eye.journal.arguments),) if eye.journal else (),
     )

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from balados_db.answers.answer import StepResult
+from balados_db.answers.files import ServerStartAnswer, ServerStopAnswer, ServerUrlAnswer
 from balados_db.cli.options import Group, command, common_options
 from balados_db.cli.session import Session
 from balados_db.cli.standalone import manifest_file
 from balados_db.errors import ServerNotRunning
-from balados_db.report import Report, StepResult
+from balados_db.report import Report
 
 if TYPE_CHECKING:
     from balados_db.embedded import EmbeddedServer
@@ -47,8 +49,8 @@ def start(session: Session, port: int | None) -> Report:
         command=session.command,
         done=() if running else (started,),
         warnings=("it runs already, on another port: stop it first to move it",) if elsewhere else (),
-        result={"url": url, "home": str(home), "started": running is None},
-        text=None if session.options.json else url,
+        result=ServerStartAnswer(url=url, home=str(home), started=running is None),
+        text=url,
     )
 
 
@@ -61,8 +63,8 @@ def stop(session: Session) -> Report:
     return Report(
         command=session.command,
         done=(StepResult(id="stop_server", summary=f"stop the embedded PostgreSQL in {home}"),) if stopped else (),
-        result={"stopped": stopped, "home": str(home)},
-        text=None if session.options.json else words,
+        result=ServerStopAnswer(stopped=stopped, home=str(home)),
+        text=words,
     )
 
 
@@ -73,11 +75,7 @@ def url(session: Session) -> Report:
     found = _embedded(home).url()
     if found is None:
         raise ServerNotRunning(home=str(home))
-    return Report(
-        command=session.command,
-        result={"url": found, "home": str(home)},
-        text=None if session.options.json else found,
-    )
+    return Report(command=session.command, result=ServerUrlAnswer(url=found, home=str(home)), text=found)
 
 
 def _home(session: Session) -> Path:

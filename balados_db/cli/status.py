@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from balados_db.answers.looking import StatusAnswer
 from balados_db.cli.databases import read_all, targets
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
@@ -34,11 +35,15 @@ def status(session: Session, check: bool) -> Report:
         command=session.command,
         findings=findings,
         warnings=tuple(str(finding) for finding in found.findings if finding not in findings),
-        result={
-            "target": state.identity and state.identity.target,
-            **({"databases": targets(states)} if len(states) > 1 else {}),
-            **_result(state, found),
-        },
+        identity=state.identity,
+        result=StatusAnswer(
+            schemas=found.schemas,
+            projectors=found.projectors,
+            connected=state.sessions,
+            head=state.head,
+            unfinished=state.journal,
+            databases=targets(states),
+        ),
         tables=_tables(states, state, found),
         next=_next(state, found),
     )
@@ -48,16 +53,6 @@ def _next(state: DatabaseState, found: Status) -> tuple[tuple[str, ...], ...]:
     if state.journal is not None:
         return (("balados-db", *state.journal.arguments),)
     return (("balados-db", "migrate"),) if any(s.pending for s in found.schemas) else ()
-
-
-def _result(state: DatabaseState, found: Status) -> dict[str, Any]:
-    return {
-        "schemas": [asdict(s) for s in found.schemas],
-        "projectors": [asdict(p) for p in found.projectors],
-        "connected": [asdict(s) for s in state.sessions],
-        "head": state.head,
-        "unfinished": asdict(state.journal) if state.journal else None,
-    }
 
 
 def _tables(

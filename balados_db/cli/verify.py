@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from balados_db.answers.looking import VerifyAnswer
 from balados_db.cli.databases import look_at_each
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
@@ -42,12 +43,9 @@ def _verify(session: Session) -> Report:
         command=session.command,
         findings=findings,
         findings_answer=True,
-        result={
-            "target": seen.state.identity and seen.state.identity.target,
-            "checked": asdict(counted),
-            "unseen": [str(table) for table in seen.inspection.unseen],
-        },
-        text=None if session.options.json else _in_words(counted, findings),
+        identity=seen.state.identity,
+        result=VerifyAnswer(checked=counted, unseen=tuple(str(table) for table in seen.inspection.unseen)),
+        text=_in_words(counted, findings),
         next=(("balados-db", "migrate"),) if any(f.code == "migrations_pending" for f in findings) else (),
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from balados_db.answers.learning import DemoAnswer, DemoTable
 from balados_db.demo.narrator import Narrator
 from balados_db.demo.proof import Reading, differences, of_kind, read_contents, read_positions, rows
 from balados_db.demo.stage import Projectors, Stage, open_stage
@@ -31,22 +32,23 @@ class Figures:
     first_seconds: float
     rebuild_seconds: float
 
-    def as_result(self) -> dict[str, Any]:
-        """As the JSON shows them."""
-        return {
-            "events": self.events,
-            "projection_seconds": round(self.first_seconds, 2),
-            "rebuild_seconds": round(self.rebuild_seconds, 2),
-            "projectors": list(NAMES),
-            "rebuilt_rows": rows(of_kind(self.contents, SchemaKind.PROJECTION)),
-            "tables": [
-                {"table": str(table), "kind": content.kind.value, "rows": content.rows}
+    def answer(self, kept: str | None) -> DemoAnswer:
+        """As the command tells them."""
+        return DemoAnswer(
+            events=self.events,
+            projection_seconds=round(self.first_seconds, 2),
+            rebuild_seconds=round(self.rebuild_seconds, 2),
+            projectors=NAMES,
+            rebuilt_rows=rows(of_kind(self.contents, SchemaKind.PROJECTION)),
+            tables=tuple(
+                DemoTable(table=str(table), kind=content.kind.value, rows=content.rows)
                 for table, content in self.contents.items()
-            ],
-        }
+            ),
+            kept=kept,
+        )
 
 
-def tell_story(narrator: Narrator, *, events: int, keep: bool) -> Mapping[str, Any]:
+def tell_story(narrator: Narrator, *, events: int, keep: bool) -> DemoAnswer:
     """Tell the whole story; returns its figures. Raises DemoFailed if anything does not go as promised."""
     narrator.heading("A PostgreSQL of its own")
     narrator.tell(
@@ -59,7 +61,7 @@ def tell_story(narrator: Narrator, *, events: int, keep: bool) -> Mapping[str, A
         narrator.fact(f"the manifest says what each schema is: {stage.manifest.file}")
         narrator.tell("Every command below is also given --url and --manifest with these two.")
         figures = _tell(stage, events)
-    return {**figures.as_result(), "kept": str(stage.folder) if keep else None}
+    return figures.answer(str(stage.folder) if keep else None)
 
 
 def _tell(stage: Stage, events: int) -> Figures:

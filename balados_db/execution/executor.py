@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from balados_db.answers.answer import StepResult
 from balados_db.errors import BaladosDbError, ConnectionLost, ReadOnlyServer, StalePlan, Unfinished
 from balados_db.execution.handlers import HANDLERS, Run
 from balados_db.model import Identity, Manifest, Migration
@@ -21,7 +22,6 @@ from balados_db.postgres.connection import MAINTENANCE, local_settings, translat
 from balados_db.postgres.guest import give_back_session, remember_session, send
 from balados_db.postgres.locking import Patience, begin_locked, fence, fence_stands, pid_of, strays
 from balados_db.postgres.queries import query
-from balados_db.report import StepResult
 
 if TYPE_CHECKING:
     from psycopg import Connection

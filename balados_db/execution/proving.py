@@ -37,8 +37,10 @@ def capture_preserved(step: steps.CapturePreserved, run: Run) -> Details:
         written=_with_partitions(run, _oids(run, tuple(s.table for s in _moving(run)))),
     )
     run.preserved = preservation.capture(run.conn, boundary, _positions(run), _moved(run), rows=step.rows)
-    hashed = {"tables_hashed": len(run.preserved.rows)} if run.preserved.rows is not None else {}
-    return {"facts": len(run.preserved.facts), **hashed}
+    details: Details = {"facts": len(run.preserved.facts)}
+    if run.preserved.rows is not None:
+        details["tables_hashed"] = len(run.preserved.rows)
+    return details
 
 
 def _oids(run: Run, tables: tuple[TableName, ...]) -> tuple[int, ...]:
@@ -149,7 +151,7 @@ def give_back(step: steps.GiveBack, run: Run) -> Details:
         role = run.plan.identity.role if run.plan.identity else ""
         objects = [of_unreturned(text, role) for text in unsaid]
         raise NotGivenBack(count=len(unsaid), names=listed(tuple(unsaid)), objects=objects)
-    return {"not_restored": list(lost)}
+    return {"not_restored": tuple(lost)}
 
 
 @handles(steps.ProvePreserved)

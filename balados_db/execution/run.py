@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg import sql
 
+from balados_db.answers.answer import Details as Details
 from balados_db.model import (
     Manifest,
     Migration,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from balados_db.model import DatabaseState
 
-Details = Mapping[str, Any]
 S = TypeVar("S", bound=Step)
 
 

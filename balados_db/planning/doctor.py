@@ -86,8 +86,8 @@ def _of_settings(state: DatabaseState, manifest: Manifest, seen: Examination) ->
         said = "track_counts is off: a reset counts and hashes every kept row instead, before and after"
         yield note("writes_not_counted", "track_counts", said)
     locks = room(state, manifest)
-    if locks["recreating_needs"] > locks["locks"]:
-        said = f"recreating every projection needs {locks['recreating_needs']:,} locks, of {locks['locks']:,}"
+    if locks.recreating_needs > locks.locks:
+        said = f"recreating every projection needs {locks.recreating_needs:,} locks, of {locks.locks:,}"
         yield note(
             "larger_than_a_transaction", "max_locks_per_transaction", said, "a reset says how it goes about that"
         )

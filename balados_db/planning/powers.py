@@ -206,17 +206,29 @@ def _guard(table: TableName, what: str, settings: tuple[str, ...], seen: Examina
     )
 
 
-def room(state: DatabaseState, manifest: Manifest) -> dict[str, int]:
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """Locks that one transaction may hold, those that a reset of all projections needs either way, and for how many
+    tables like these there is room."""
+
+    locks: int
+    emptying_needs: int
+    recreating_needs: int
+    tables_emptied: int
+    tables_recreated: int
+
+
+def room(state: DatabaseState, manifest: Manifest) -> Room:
     """How many locks one transaction may hold, and what a reset of all projections needs, either way."""
     assert state.identity is not None
     schemas = tuple(schema.name for schema in manifest.of_kind(SchemaKind.PROJECTION))
     tables = [r for name in schemas for r in state.schema(name).tables]
     small = [emptying(r) for r in tables] or [3]
     large = [dropping(r) + making(r) for r in tables] or [12]
-    return {
-        "locks": state.identity.lock_room,
-        "emptying_needs": sum(emptying(r) for r in tables),
-        "recreating_needs": needed(state, Shape(recreated=schemas)),
-        "tables_emptied": state.identity.lock_room * len(small) // sum(small),
-        "tables_recreated": state.identity.lock_room * len(large) // sum(large),
-    }
+    return Room(
+        locks=state.identity.lock_room,
+        emptying_needs=sum(emptying(r) for r in tables),
+        recreating_needs=needed(state, Shape(recreated=schemas)),
+        tables_emptied=state.identity.lock_room * len(small) // sum(small),
+        tables_recreated=state.identity.lock_room * len(large) // sum(large),
+    )

@@ -221,8 +221,8 @@ def render_report(report: Report, out: Console, err: Console) -> None:
 
 
 def _where(report: Report) -> str:
-    target = report.plan.identity.target if report.plan and report.plan.identity else report.result.get("target")
-    return escape(f": {target['database']} on {target['server']}") if target else ""
+    target = report.plan.identity if report.plan else report.identity
+    return escape(f": {target.database} on {target.server}") if target else ""
 
 
 def render_answer(report: Report, out: Console) -> None:
@@ -242,8 +242,9 @@ def render_answer(report: Report, out: Console) -> None:
 def _facts(report: Report, out: Console) -> None:
     """Tables where there is neither document nor plan; and the findings of a command that was asked for them."""
     if report.text is None and not report.dry_run:
-        for table in _result_tables(report):
-            out.print(table)
+        for name, rows in report.tables.items():
+            if rows:
+                out.print(_table(name, rows))
     if report.findings_answer and not report.findings_in_text:
         _findings(report, out)
 
@@ -285,17 +286,6 @@ def _said(plan: Plan) -> str:
     if plan.scope == "projections":
         return "Done. Start the projectors: they replay history from the beginning."
     return "Done."
-
-
-def _result_tables(report: Report) -> list[Table]:
-    """What the command made for people; else lists of rows in its result."""
-    if report.tables:
-        return [_table(name, rows) for name, rows in report.tables.items() if rows]
-    return [
-        _table(name, rows)
-        for name, rows in report.result.items()
-        if isinstance(rows, list | tuple) and rows and isinstance(rows[0], dict)
-    ]
 
 
 def _table(name: str, rows: Any) -> Table:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 
-from balados_db.cli.explain import codes, described_code, meanings
+from balados_db.answers import ANSWERS
+from balados_db.cli.explain import codes, described_code
 from balados_db.exits import ExitStatus
 from tests.conftest import Result
 
@@ -49,17 +51,21 @@ def test_an_unknown_word_gets_the_nearest_code(run_cli: RunCli) -> None:
 
 def test_json_is_one_object_with_facts(run_cli: RunCli) -> None:
     """--json gives the same facts by name."""
-    result = run_cli("explain", "replay_never", "--json").json["result"]
+    (code,) = run_cli("explain", "replay_never", "--json").json["result"]["codes"]
+    (status,) = run_cli("explain", "6", "--json").json["result"]["statuses"]
 
-    assert (result["exit_status"], result["name"], result["retryable"]) == (5, "protected", False)
-    assert "<name>" in result["message"]
+    assert (code["exit_status"], code["name"], code["retryable"]) == (5, "protected", False)
+    assert "<name>" in code["message"]
+    assert (status["name"], status["retryable"]) == ("busy", True)
+    assert "lock_held" in status["codes"]
     assert len(run_cli("explain", "--json").json["result"]["codes"]) == len(codes())
 
 
 @pytest.mark.parametrize("status", list(ExitStatus), ids=lambda status: status.name)
 def test_every_status_has_its_words_in_the_one_table(status: ExitStatus) -> None:
-    """The comment beside each exit status is what `explain` says."""
-    assert meanings()[status.name]
+    """What each exit status means and what to do about it is what `explain` says."""
+    assert status.means
+    assert status.do
 
 
 @pytest.mark.parametrize("code", list(codes()))
@@ -67,6 +73,34 @@ def test_every_code_can_be_explained(code: str) -> None:
     """Every error has a message, and no placeholder of it is shown raw."""
     facts = described_code(codes()[code])
 
-    assert facts["message"]
-    assert "{" not in facts["message"]
-    assert facts["do"]
+    assert facts.message
+    assert "{" not in facts.message
+    assert facts.do
+
+
+# ── schemas ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_schema_of_a_command_is_printed(run_cli: RunCli) -> None:
+    """As people see it and inside of the JSON it is the same: draft 2020-12, complete in itself."""
+    told = json.loads(run_cli("explain", "--schema", "rebuild", "wait").out)
+
+    assert told["$schema"].endswith("2020-12/schema")
+    assert told["title"] == "balados-db rebuild wait"
+    assert {"Success", "Failure", "RebuildAnswer"} <= set(told["$defs"])
+    assert run_cli("explain", "--schema", "rebuild", "wait", "--json").json["result"]["schemas"] == {
+        "rebuild wait": told
+    }
+
+
+def test_without_a_command_all_schemas_are_printed(run_cli: RunCli) -> None:
+    """By the command's name, and that of a failure where no command was understood."""
+    assert set(json.loads(run_cli("explain", "--schema").out)) == {*ANSWERS, "failure"}
+
+
+def test_the_nearest_command_is_named(run_cli: RunCli) -> None:
+    """A misspelt command is a usage error that names the right one."""
+    done = run_cli("explain", "--schema", "rest")
+
+    assert (done.status, done.code) == (2, "usage")
+    assert "did you mean 'reset'?" in done.err

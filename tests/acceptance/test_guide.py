@@ -171,8 +171,8 @@ def test_json_holds_the_tree(run_cli: RunCli) -> None:
 
 def leaves(node: dict[str, Any]) -> Any:
     """The ends of a tree."""
-    if "choices" not in node:
-        yield node
-        return
     for choice in node["choices"]:
-        yield from leaves(choice["then"])
+        if choice["advice"]:
+            yield choice["advice"]
+        else:
+            yield from leaves(choice["question"])

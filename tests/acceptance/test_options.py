@@ -100,6 +100,40 @@ def test_a_failure_names_the_command_that_was_typed(run_cli: Run) -> None:
         assert result.out.count("\n") == 1
 
 
+def test_a_value_that_looks_like_an_option_is_none(run_cli: Run) -> None:
+    """What follows an option that takes a value, and what follows `--`, asks for no JSON; a flag anywhere else does."""
+    words: list[tuple[str, ...]] = [
+        ("reset", "--projections", "--confirm", "--json"),
+        ("status", "--manifest=--json"),
+        ("--manifest", "--json", "status"),
+        ("explain", "--", "--json"),
+        ("environment", "set", "--", "--json"),
+        ("status", "--js"),
+    ]
+    objects: list[tuple[str, ...]] = [
+        ("status", "--nope", "--json"),
+        ("status", "--json=yes"),
+        ("--json", "reset", "--confirm", "--json"),
+        ("nonsense", "--json"),
+        ("rebuild", "nonsense", "--json"),
+        ("status", "--timeout", "soon", "--json"),
+    ]
+
+    assert [r.out for r in each(run_cli, words)] == [""] * len(words)
+    assert [r.json["ok"] for r in each(run_cli, objects)] == [False] * len(objects)
+
+
+def test_help_and_version_are_objects_too(run_cli: Run) -> None:
+    """With --json they print one object like everything else; without, the words."""
+    of = {"": ("--help",), "reset": ("reset", "--help"), "rebuild": ("rebuild", "-h")}
+    for about, words in of.items():
+        told = run_cli(*words, "--json").json
+        assert (told["command"], told["exit_status"], told["result"]["about"]) == ("help", 0, about)
+        assert told["result"]["help"] in run_cli(*words).out
+    version = run_cli("--version").out.split()[-1]
+    assert run_cli("--json", "--version").json["result"]["version"] == version
+
+
 # ── patience ─────────────────────────────────────────────────────────────────────────────────────────────
 
 

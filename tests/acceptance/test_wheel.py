@@ -195,6 +195,16 @@ def test_the_schema_of_the_manifest_is_printed(run: Callable[..., Result]) -> No
     assert json.loads(done.out)["title"] == "balados-db.toml"
 
 
+def test_the_schemas_of_all_objects_are_printed_and_shipped(run: Callable[..., Result], installed: Installed) -> None:
+    """`explain --schema` needs no source tree; whoever only unpacks the wheel finds the same in files."""
+    printed = json.loads(run("explain", "--schema", manifest=False).out)
+    folder = installed.package / "schemas"
+
+    assert {name.replace(" ", "-"): schema for name, schema in printed.items()} == {
+        file.stem: json.loads(file.read_text(encoding="utf-8")) for file in folder.glob("*.json")
+    }
+
+
 def test_the_shipped_example_is_right(run: Callable[..., Result]) -> None:
     """Its manifest, and every path in it, hold inside the installation."""
     done = run("manifest", "check")

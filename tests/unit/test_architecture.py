@@ -15,11 +15,14 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, get_origin, get_type_hints
 
+import click
 import pytest
 import tomli
 
 import balados_db
-from balados_db.cli.main import COMMANDS, REFUSED
+from balados_db.answers import ANSWERS
+from balados_db.cli.main import COMMANDS, REFUSED, cli
+from balados_db.cli.plan import Planning
 from balados_db.errors import BaladosDbError
 from balados_db.execution.handlers import HANDLERS
 from balados_db.exits import ExitStatus
@@ -43,14 +46,15 @@ ROOM_OF = dict.fromkeys(WORDS.split(), "words")
 MAY_IMPORT = {
     "words": "",
     "planning": "words",
-    "report": "words planning",  # a report carries its plan
+    "answers": "words planning",  # they say what planners found
+    "report": "words planning answers",  # a report carries its plan
     "embedded": "words",
     "postgres": "words planning",
-    "execution": "words planning report postgres",
-    "rendering": "words planning report",
-    "demo": "words embedded postgres",  # it plays the application, and runs the command as a subprocess
-    "testing": "words planning report embedded postgres execution",
-    "cli": "words planning report embedded postgres execution rendering demo",
+    "execution": "words planning answers report postgres",
+    "rendering": "words planning answers report",
+    "demo": "words answers embedded postgres",  # it plays the application, and runs the command as a subprocess
+    "testing": "words planning answers report embedded postgres execution",
+    "cli": "words planning answers report embedded postgres execution rendering demo",
     "": "",  # balados_db itself: its names are loaded when they are first used
     "__main__": "cli",
 }
@@ -64,7 +68,7 @@ HOMES = {
     "sqlparse": "postgres/migrations.py",
     "rich": "rendering/ demo/",
     "psycopg": "postgres/ execution/ demo/ testing/",
-    "msgspec": "manifest.py manifest_file.py manifest_proposal.py plan_file.py rendering/envelope.py",
+    "msgspec": "manifest.py manifest_file.py manifest_proposal.py plan_file.py rendering/envelope.py rendering/schemas.py",
     "tomli": "manifest.py manifest_place.py manifest_lines.py manifest_proposal.py lock_file.py",
     "pytest": "testing/",
     "testcontainers": "testing/",
@@ -453,6 +457,19 @@ def test_every_command_has_a_module(command: str) -> None:
 def test_every_command_is_in_the_readme(command: str) -> None:
     """Whoever reads the README learns that the command exists."""
     assert re.search(rf"(balados-db |`){command}\b", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+def typed(group: click.Group) -> Iterator[str]:
+    """Every command as it is typed: those of a group with the group's name before them."""
+    for name in group.list_commands(click.Context(group)):
+        found = group.get_command(click.Context(group), name)
+        groups = isinstance(found, click.Group) and not isinstance(found, Planning)  # whatever is planned is a plan
+        yield from (f"{name} {inner}" for inner in typed(found)) if groups else (name,)
+
+
+def test_every_command_has_the_type_of_its_answer() -> None:
+    """JSON, its schemas and the documentation come from one table; --help and --version have a line in it too."""
+    assert set(ANSWERS) == {*typed(cli), "help", "version"}
 
 
 def test_no_refused_name_is_a_command() -> None:

@@ -223,7 +223,7 @@ def test_room_is_measured_with_tables_like_these() -> None:
     """How many fit follows from what the projections' own tables need."""
     found = room(STATE, GUARDED)
 
-    assert found["locks"] == 6400
-    assert found["emptying_needs"] == 10  # five tables with an index each
-    assert found["tables_emptied"] == 3200
-    assert found["tables_recreated"] < found["tables_emptied"]
+    assert found.locks == 6400
+    assert found.emptying_needs == 10  # five tables with an index each
+    assert found.tables_emptied == 3200
+    assert found.tables_recreated < found.tables_emptied

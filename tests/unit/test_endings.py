@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from balados_db import errors
+from balados_db.cli.command_line import CommandLine
 from balados_db.cli.endings import listed, tell
 from balados_db.planning.cures import advice, in_the_way
 
@@ -61,7 +62,7 @@ def test_a_cure_that_some_share_is_said_once_below_them() -> None:
 
 def test_words_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     """The sentence with its code, the objects, the hint: in this order."""
-    tell(refusal(VIEW, POLICY, hint=advice([VIEW, POLICY])), "reset", json=False, color=False)
+    tell(refusal(VIEW, POLICY, hint=advice([VIEW, POLICY])), CommandLine(names=["reset"]), color=False)
 
     told = capsys.readouterr()
     assert told.out == ""
@@ -73,7 +74,7 @@ def test_words_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_json_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> None:
     """With type, identity, schema, reason and cure of each object."""
-    tell(refusal(VIEW), "reset", json=True, color=False)
+    tell(refusal(VIEW), CommandLine(names=["reset"], flags={"--json"}), color=False)
 
     told = capsys.readouterr()
     assert told.err == ""
@@ -90,6 +91,6 @@ def test_json_goes_to_standard_output(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_an_error_without_objects_or_hint_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is made up."""
-    tell(errors.UsageError(problem="no such option"), "", json=False, color=False)
+    tell(errors.UsageError(problem="no such option"), CommandLine(), color=False)
 
     assert capsys.readouterr().err == "error[usage]: no such option\n"

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from balados_db import errors
+from balados_db.answers.answer import StepResult
+from balados_db.answers.files import ServerStopAnswer
 from balados_db.finding import Finding, Severity
 from balados_db.planning.create import plan_create
 from balados_db.planning.plan import Plan
 from balados_db.rendering.envelope import failure, success
-from balados_db.report import Report, StepResult
+from balados_db.report import Report
+from tests.contract import faults
 from tests.unit.builders import EMPTY_SERVER, FRESH, MANIFEST, Change, in_database, in_identity, in_schema
 from tests.unit.reset_rows import ALL, EVENTS, SAFE, STATS_ALONE, SYSTEM, Row
 
@@ -26,6 +29,7 @@ KEYS = [
     "dry_run",
     "target",
     "plan",
+    "databases",
     "result",
     "warnings",
     "errors",
@@ -40,6 +44,7 @@ TYPES = {
     "dry_run": bool,
     "target": dict | None,
     "plan": dict | None,
+    "databases": dict,
     "result": dict,
     "warnings": list,
     "errors": list,
@@ -57,10 +62,12 @@ REPORTS = {
     "a database that is not there yet": Report(
         command="create", plan=plan_create(EMPTY_SERVER, MANIFEST, "club"), dry_run=True
     ),
-    "an answer": Report(command="status", result={"target": {"server": "h:1"}, "schemas": [{"schema": "x"}]}),
-    "findings": Report(command="status", findings=(PENDING,)),
-    "a document": Report(command="docs", text="# Title\n"),
-    "warnings": Report(command="status", warnings=("é — ünï",)),
+    "an answer": Report(
+        command="server stop", identity=FRESH.identity, result=ServerStopAnswer(stopped=True, home="/x")
+    ),
+    "findings": Report(command="migrate", findings=(PENDING,)),
+    "words for people": Report(command="create", text="# Title\n"),
+    "warnings": Report(command="init", warnings=("é — ünï",)),
 }
 FAILURES = {
     "a lock": errors.LockHeld(holder="process 4711"),
@@ -86,6 +93,7 @@ def test_a_success_has_the_contracts_shape(report: Report) -> None:
     """The same keys in the same order with the same types, whatever the command."""
     told = spoken(report)
 
+    assert faults(told) == []
     assert list(told) == KEYS
     assert [key for key, type_ in TYPES.items() if not isinstance(told[key], type_)] == []
     assert (told["schema"], told["command"], told["errors"]) == ("balados-db/1", report.command, [])
@@ -98,11 +106,12 @@ def test_a_failure_has_the_contracts_shape(error: errors.BaladosDbError) -> None
     """One error with code, message, hint and facts; nothing was changed."""
     told = failed(error)
 
+    assert faults(told) == []
     assert list(told) == KEYS
     assert [key for key, type_ in TYPES.items() if not isinstance(told[key], type_)] == []
     assert (told["ok"], told["exit_status"], told["changed"]) == (False, int(error.exit_status), False)
     (only,) = told["errors"]
-    assert set(only) == {"code", "message", "hint", "retryable", "details"}
+    assert set(only) == {"code", "message", "hint", "retryable", "database", "details"}
     assert (only["code"], only["retryable"]) == (error.code, error.exit_status.retryable)
     assert set(only["details"]) == set(error.facts)
 
@@ -127,8 +136,7 @@ def test_the_target_is_what_the_server_says() -> None:
         "environment": "staging",
         "server_version": "15.4",
     }
-    assert spoken(REPORTS["an answer"])["target"] == {"server": "h:1"}
-    assert "target" not in spoken(REPORTS["an answer"])["result"]
+    assert spoken(REPORTS["an answer"])["target"]["server"] == "127.0.0.1:5432"
 
 
 def test_a_plan_carries_all_that_a_human_must_be_shown() -> None:
@@ -209,9 +217,23 @@ def test_a_note_asks_for_nothing() -> None:
     assert told["result"]["findings"][0]["severity"] == "note"
 
 
-def test_a_document_is_part_of_the_result() -> None:
-    """A command that prints a text gives it as one."""
-    assert spoken(REPORTS["a document"])["result"]["text"] == "# Title\n"
+def test_words_for_people_are_none_of_it() -> None:
+    """What a program is to know is data; a text beside it would only invite parsing."""
+    assert "Title" not in json.dumps(spoken(REPORTS["words for people"]))
+
+
+@pytest.mark.parametrize("spoilt", ["missing", "misspelt", "wrong", "unknown"])
+def test_the_schema_refuses_what_nobody_promised(spoilt: str) -> None:
+    """A missing, misspelt or unknown field and a wrong type are faults, at every depth."""
+    told = spoken(REPORTS["a plan that was carried out"])
+    step = told["result"]["steps"][0]
+    if spoilt in ("missing", "misspelt"):
+        seconds = step.pop("seconds")
+        step.update({"secnds": seconds} if spoilt == "misspelt" else {})
+    else:
+        step["seconds" if spoilt == "wrong" else "more"] = "a lot"
+
+    assert faults(told)
 
 
 EVERYTHING: tuple[tuple[Any, tuple[Change, ...]], ...] = (

@@ -333,13 +333,13 @@ def test_findings_that_were_asked_for_are_the_answer() -> None:
     assert quiet.file.getvalue() == "Checked.\nnote: seen in part\n"  # type: ignore[attr-defined]
 
 
-def test_rows_of_a_result_become_a_table() -> None:
+def test_rows_become_a_table() -> None:
     """Columns in line, no box."""
-    rows = [
+    rows = (
         {"projector": "Loans", "last_seen": 7, "live": True},
         {"projector": "[x]", "last_seen": None, "live": False},
-    ]
-    out, _ = told(Report(command="rebuild status", result={"projectors": rows}))
+    )
+    out, _ = told(Report(command="rebuild status", tables={"projectors": rows}))
 
     assert [line.split() for line in out.splitlines()] == [
         ["projectors"],
