@@ -303,6 +303,27 @@ class ProjectorAcrossScope(Protected):
     cure = "add --with-dependents to take them along, or reset all projections"
 
 
+class ProjectorsBound(Protected):
+    """Other projectors depend on what this reset empties: {names}."""
+
+    code = "projectors_bound"
+    cure = "add --with-dependents to let them start over together, or reset all projections"
+
+
+class ProjectorReadsMissing(Protected):
+    """Projector {projector!r} is said to read what is not there: {tables}; nobody knows what is meant."""
+
+    code = "projector_reads_missing"
+    cure = "correct its `reads` in the manifest, or apply what is pending with balados-db migrate"
+
+
+class ProjectorWithoutPosition(Protected):
+    """No position of projector {projector!r} is known, although its tables hold rows: nobody would fill them again."""
+
+    code = "projector_without_position"
+    cure = "name the projector in the manifest as its checkpoint table does, or declare that table as [[checkpoints]]"
+
+
 class ProjectorTablesMissing(Protected):
     """The tables of projector {projector!r} are not all there: {tables}."""
 

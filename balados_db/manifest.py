@@ -346,19 +346,31 @@ class _Resolver(_Reader):
             Projector(
                 name=name,
                 tables=tuple(
-                    self._projected(table, f"projectors.{name}.tables", positions) for table in section.tables
+                    self._projected(table, f"projectors.{name}.tables", positions) for table in section.tables or ()
                 ),
                 events=section.events,
+                reads=tuple(self._read(table, f"projectors.{name}.reads") for table in section.reads),
+                fills_nothing=section.tables == (),
             )
             for name, section in self.written.projectors.items()
         )
 
-    def _projected(self, written: str, at: str, positions: Set[TableName]) -> TableName:
+    def _read(self, written: str, at: str) -> TableName:
+        """A table or view of a declared schema, of whatever kind."""
         table = self.table(written, at)
+        self._declared(table, written, at)
+        return table
+
+    def _declared(self, table: TableName, written: str, at: str) -> SchemaSection:
         schema = self.written.schemas.get(table.schema)
         if schema is None:
             near = _nearest(table.schema, self.written.schemas)
             raise self.invalid(at, f"{written!r}: schema {table.schema!r} is not declared{near}")
+        return schema
+
+    def _projected(self, written: str, at: str, positions: Set[TableName]) -> TableName:
+        table = self.table(written, at)
+        schema = self._declared(table, written, at)
         if schema.kind is not SchemaKind.PROJECTION:
             raise self.invalid(at, f"{written!r}: schema {table.schema!r} is {schema.kind.value}, not projection")
         if table in positions:

@@ -75,17 +75,20 @@ def _unfilled(manifest: Manifest, place: _Place) -> Iterator[Finding]:
 def _projector(projector: Projector, manifest: Manifest, files: Files, place: _Place) -> Iterator[Finding]:
     name, at = projector.name, f"projectors.{projector.name}"
     where = place.of("projectors", name)
-    if not projector.tables:
+    if not projector.says_what_it_fills:
         said = f"{at} names no tables: a reset would forget its position and empty nothing"
-        yield warning("projector_without_tables", name, said, "name them as SCHEMA.TABLE", **where)
+        cure = "name them as SCHEMA.TABLE, or say tables = [] where it fills nothing in this database"
+        yield warning("projector_without_tables", name, said, cure, **where)
     if manifest.subscriptions.get(name) == "never":
         said = f'{at} is also a subscription with replay = "never": a reset would be refused'
         yield warning("projector_never_replayed", name, said, "take one of the two out", **where)
-    for table in projector.tables:
+    named = [("tables", table) for table in projector.tables] + [("reads", read) for read in projector.reads]
+    for key, table in named:
         if not _mentioned(table, files):
-            said = f"{at}.tables: no migration of {table.schema} mentions {str(table)!r}{_nearest(table, files)}"
+            said = f"{at}.{key}: no migration of {table.schema} mentions {str(table)!r}{_nearest(table, files)}"
             cure = "mend the name, or write the migration that makes it"
-            yield warning("projector_table_unknown", name, said, cure, **place.of("projectors", name, "tables"))
+            code = "projector_table_unknown" if key == "tables" else "projector_read_unknown"
+            yield warning(code, name, said, cure, **place.of("projectors", name, key))
 
 
 def _mentioned(table: TableName, files: Files) -> bool:

@@ -42,10 +42,14 @@ class SchemaSection(Section, frozen=True):
 
 
 class ProjectorSection(Section, frozen=True):
-    """One rebuildable unit: its tables as SCHEMA.TABLE, and the events that it is rebuilt from."""
+    """One rebuildable unit: its tables as SCHEMA.TABLE, the events that it is rebuilt from, what it looks up meanwhile.
 
-    tables: tuple[str, ...] = ()
+    `tables = []` says that it fills nothing in this database; without the key nobody knows.
+    """
+
+    tables: tuple[str, ...] | None = None
     events: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 class SetForget(Section, frozen=True):

@@ -105,7 +105,14 @@ class Projector:
     name: str
     tables: tuple[TableName, ...] = ()
     events: tuple[str, ...] = ()
+    reads: tuple[TableName, ...] = ()  # tables and views that it looks things up in
+    fills_nothing: bool = False  # `tables = []` was said: what it fills lies elsewhere
     elsewhere: bool = False  # whether it also fills tables of another database: those are not among `tables`
+
+    @property
+    def says_what_it_fills(self) -> bool:
+        """Whether tables are named, or said to be none, or to lie in another database."""
+        return bool(self.tables) or self.fills_nothing or self.elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -311,6 +318,15 @@ class Relation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ties:
+    """How relations hang together, as pairs: a view and what it reads, a table and its partition, a foreign key."""
+
+    views: tuple[tuple[TableName, TableName], ...] = ()
+    partitions: tuple[tuple[TableName, TableName], ...] = ()
+    references: tuple[tuple[TableName, TableName], ...] = ()  # who references, who is referenced
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """What was recorded about a schema after the last migration: its structure and the tables that held rows."""
 
@@ -446,6 +462,7 @@ class DatabaseState:
     live: tuple[LiveProjector, ...] = ()
     head: int | None = None
     sessions: tuple[Session, ...] = ()
+    ties: Ties = Ties()
     undeclared: tuple[str, ...] = ()  # schemas the manifest does not know
     dependents: tuple[Outsider, ...] = ()  # of the scope that was asked for
 

@@ -50,6 +50,7 @@ class TableReference:
     may_be_emptied: bool | None
     why: str
     rebuilt_by: tuple[str, ...] = ()
+    read_by: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     columns: tuple[Column, ...] = ()
 
@@ -115,6 +116,7 @@ def _table(
         may_be_emptied=may,
         why=why,
         rebuilt_by=tuple(p.name for p in fillers),
+        read_by=tuple(p.name for p in manifest.projectors if relation.table in p.reads),
         events=tuple(dict.fromkeys(event for p in fillers for event in p.events)),
         columns=columns.get(relation.table, ()),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from balados_db.answers.answer import Answer, Target
 from balados_db.model import Session
-from balados_db.planning.plan import Danger, Destroyed, Kept, Way
+from balados_db.planning.plan import Danger, Destroyed, Kept, StartsOver, Way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,7 @@ class ShownPlan:
     destroys: tuple[Destroyed, ...]
     keeps: tuple[Kept, ...]
     ways: tuple[Way, ...]
+    starts_over: tuple[StartsOver, ...]
     connected: tuple[Session, ...]
     stale: tuple[str, ...]
     not_restored: tuple[str, ...]

@@ -81,6 +81,7 @@ class WrittenProjector:
     projector: str
     tables: tuple[str, ...]
     events: tuple[str, ...]
+    reads: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

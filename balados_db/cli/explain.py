@@ -169,5 +169,5 @@ def _everything() -> tuple[ExplainAnswer, str]:
     lines = ["Exit statuses and, below each, the error codes that end with it.", ""]
     for facts in answer.statuses:
         lines.append(f"{facts.exit_status:>3}  {facts.name}: {facts.means}")
-        lines += [f"       {code:<26}{message[code]}" for code in facts.codes]
+        lines += [f"       {code:<28}{message[code]}" for code in facts.codes]
     return answer, "\n".join([*lines, "", "balados-db explain CODE says what to do."])

@@ -49,7 +49,12 @@ def check(session: Session) -> Report:
     counts = {schema: len(migrations) for schema, migrations in files.items()}
     schemas = tuple(_schema(s, counts.get(s.name)) for s in written.schemas)
     projectors = tuple(
-        WrittenProjector(projector=p.name, tables=tuple(str(t) for t in p.tables), events=p.events)
+        WrittenProjector(
+            projector=p.name,
+            tables=tuple(str(t) for t in p.tables),
+            events=p.events,
+            reads=tuple(str(t) for t in p.reads),
+        )
         for p in written.projectors
     )
     rows = tuple({**asdict(p), "events": len(p.events)} for p in projectors)

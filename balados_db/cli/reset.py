@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 )
 @click.option("--empty", is_flag=True, help="Keep the tables, remove their rows.")
 @click.option("--recreate", is_flag=True, help="Drop the contents and run the migrations again.")
-@click.option("--with-dependents", is_flag=True, help="Take along what shares a projector with the scope.")
+@click.option("--with-dependents", is_flag=True, help="Take along projectors that share, read or refer to its tables.")
 @click.option(
     "--wait-for-projectors",
     type=seconds,
@@ -104,6 +104,9 @@ def _scope(session: Session, scope: str | None, schema: str | None, projector: s
     """The scope that was named, or that a schema or projector implies."""
     declared = session.declared(schema) if schema is not None else None
     if projector is not None:
+        from balados_db.planning.refusals import refuse_replay
+
+        refuse_replay(session.manifest, projector)
         session.projector(projector)
     if scope is not None:
         return Scope(scope)

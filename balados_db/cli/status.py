@@ -78,7 +78,14 @@ def _tables(
         for s in found.schemas
     )
     projectors = tuple(
-        {"projector": p.projector, "position": p.position, "head": p.head, "lag": p.lag, "running": p.live}
+        {
+            "projector": p.projector,
+            "position": p.position,
+            "head": p.head,
+            "lag": p.lag,
+            "running": p.live,
+            **({"reads": p.reads} if any(other.reads for other in found.projectors) else {}),
+        }
         for p in found.projectors
     )
     return {title: schemas, "": projectors, "connected": tuple(asdict(s) for s in state.sessions)}

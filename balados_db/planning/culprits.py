@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 from balados_db.errors import (
     EmptyImpossible,
     EventStoreInScope,
     ProjectorAcrossScope,
+    ProjectorReadsMissing,
+    ProjectorsBound,
     ProjectorTablesMissing,
+    ProjectorWithoutPosition,
     RecreateImpossible,
     Undroppable,
     UnknownEventStore,
@@ -20,6 +24,7 @@ from balados_db.model import (
     CheckpointTable,
     Journal,
     LiveProjector,
+    Manifest,
     Projector,
     Relation,
     SchemaDeclaration,
@@ -29,6 +34,9 @@ from balados_db.model import (
 from balados_db.planning import cures
 from balados_db.planning.steps import listed
 from balados_db.toml_text import key
+
+if TYPE_CHECKING:
+    from balados_db.planning.companions import Companion
 
 # ── what cannot be shaped into a reset ───────────────────────────────────────────────────────────────────
 
@@ -46,6 +54,51 @@ def across_scope(projector: Projector, tables: tuple[TableName, ...]) -> Project
     objects = [of_table(*table, f"{projector.name} fills it too", cure) for table in tables]
     hint = cures.advice(objects, "reset all projections")
     return ProjectorAcrossScope(projector=projector.name, tables=listed(tables), objects=objects, hint=hint)
+
+
+def bound(ties: Sequence[Companion], chosen: Sequence[Projector]) -> ProjectorsBound:
+    """Projectors that are not of the scope and would be wrong after it; each table with who fills it here."""
+    objects = [_of_tie(tie, table, chosen) for tie in ties for table in tie.tables]
+    names = tuple(f"{tie.projector.name} {tie.bond.value} {_filled(tie.tables, chosen)}" for tie in ties)
+    return ProjectorsBound(count=len(ties), names="; ".join(names), objects=objects, hint=_ALONG)
+
+
+_ALONG = "add --with-dependents to let them start over together, or reset all projections"
+
+
+def _of_tie(tie: Companion, table: TableName, chosen: Sequence[Projector]) -> dict[str, Any]:
+    name = tie.projector.name
+    here = f"is filled by {listed(_fillers(table, chosen))}" if _fillers(table, chosen) else "is of this scope"
+    return of_table(*table, f"{here}, and {name} {tie.bond.value} it", _ALONG) | {
+        "projector": name,
+        "bond": tie.bond.value,
+        "filled_by": list(_fillers(table, chosen)),
+    }
+
+
+def _filled(tables: Sequence[TableName], chosen: Sequence[Projector]) -> str:
+    said = []
+    for table in tables:
+        fillers = _fillers(table, chosen)
+        said.append(f"{table}, which {listed(fillers)} fills" if fillers else str(table))
+    return listed(tuple(said))
+
+
+def _fillers(table: TableName, chosen: Sequence[Projector]) -> tuple[str, ...]:
+    return tuple(p.name for p in chosen if table in p.tables)
+
+
+def reads_missing(projector: Projector, missing: Mapping[TableName, Sequence[str]]) -> ProjectorReadsMissing:
+    """Tables that a projector is said to read, and that are not there; each with the names beside it."""
+    objects = []
+    for table, names in missing.items():
+        near = get_close_matches(table.name, names, n=1, cutoff=0.6)
+        meant = f"; did you mean {table.schema}.{near[0]}?" if near else ""
+        cure = f"apply what is pending with balados-db migrate, or correct `reads` in the manifest{meant}"
+        objects.append(of_table(*table, f"is read by {projector.name}, and does not exist", cure))
+    return ProjectorReadsMissing(
+        projector=projector.name, tables=listed(tuple(missing)), objects=objects, hint=cures.advice(objects)
+    )
 
 
 def store_in_scope(schema: SchemaDeclaration, proof: tuple[str, ...]) -> EventStoreInScope:
@@ -149,6 +202,18 @@ def of_position(name: str, found: Sequence[tuple[CheckpointTable, CheckpointStat
 def _forgetting(name: str, checkpoint: CheckpointTable) -> str:
     table, column = cures.quoted(*checkpoint.table), cures.quoted(checkpoint.projector)
     return f"delete from {table} where {column} = {cures.literal(name)}"
+
+
+def unplaced(projector: Projector, strangers: Sequence[str], manifest: Manifest) -> ProjectorWithoutPosition:
+    """A projector whose rows would go while its position, wherever that is, would stay."""
+    name, places = projector.name, tuple(c.table for c in manifest.checkpoints)
+    near = get_close_matches(name, strangers, n=1, cutoff=0.4)
+    cure = f"name it as {listed(places)} does" if places else "declare where its position is kept, as [[checkpoints]]"
+    if near:
+        cure = f"{cure}: did you mean [projectors.{key(near[0])}]?"
+    cure = f"{cure}; if nobody keeps one, empty its tables yourself"
+    objects = [cures.in_the_way("projector", name, "has rows, and no position in any declared table", cure)]
+    return ProjectorWithoutPosition(projector=name, objects=objects, hint=cure)
 
 
 # ── who is in the way ────────────────────────────────────────────────────────────────────────────────────

@@ -44,7 +44,7 @@ class Destroyed:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """A schema that the plan keeps, with what it holds."""
+    """A schema that the plan keeps, with what it holds; `partly`: but for the tables that the plan empties."""
 
     schema: str
     kind: str
@@ -52,6 +52,7 @@ class Kept:
     tables: int = 0
     rows: int | None = None
     exact: bool = False
+    partly: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,16 @@ class Way:
     way: str  # "empty" or "recreate"
     why: str
     holds: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartsOver:
+    """A projector whose positions are forgotten; `because` says why it goes along where nobody asked for it."""
+
+    projector: str
+    tables: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    because: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +115,7 @@ class Plan:
     destroys: tuple[Destroyed, ...] = ()
     keeps: tuple[Kept, ...] = ()
     ways: tuple[Way, ...] = ()
+    starts_over: tuple[StartsOver, ...] = ()
     stale: tuple[str, ...] = ()
     not_restored: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -57,6 +57,9 @@ def _ahead(row: CheckpointState, head: int | None) -> int:
     return max(0, row.position - head) if isinstance(row.position, int) and head is not None else 0
 
 
+_MEND = "mend its name in the manifest, or write the migration that makes it"
+
+
 def of_projectors(state: DatabaseState, manifest: Manifest, files: Files) -> Iterator[Finding]:
     """Declared tables that are not there, and rows that nobody rebuilds."""
     for projector in manifest.projectors:
@@ -64,8 +67,11 @@ def of_projectors(state: DatabaseState, manifest: Manifest, files: Files) -> Ite
             found = state.relation(table)
             if _is_made(state, table.schema, files) and (found is None or not found.holds_rows):
                 said = f"{projector.name}: {table} {'is no table' if found else 'does not exist'}"
-                cure = "mend its name in the manifest, or write the migration that makes it"
-                yield error("projector_table_missing", str(table), said, cure)
+                yield error("projector_table_missing", str(table), said, _MEND)
+        for read in projector.reads:
+            if _is_made(state, read.schema, files) and state.relation(read) is None:
+                said = f"{projector.name}: reads {read}, which does not exist: its resets are refused"
+                yield error("projector_read_missing", str(read), said, _MEND)
     for schema in manifest.of_kind(SchemaKind.PROJECTION):
         yield from _of_unbuilt(state, manifest, schema.name)
 

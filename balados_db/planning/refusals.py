@@ -26,10 +26,13 @@ from balados_db.model import (
     LiveProjector,
     Manifest,
     Outsider,
+    Projector,
+    RelationKind,
     Scope,
     TableName,
 )
 from balados_db.planning import culprits, cures
+from balados_db.planning.companions import with_partitions
 from balados_db.planning.shape import ResetRequest, Shape
 from balados_db.planning.steps import (
     listed,
@@ -68,20 +71,43 @@ def refuse_positions(state: DatabaseState, manifest: Manifest, request: ResetReq
     _refuse_half_a_store(state, manifest)
     for table in state.no_tables:
         raise NoTable(table=table, objects=[_no_table(table)])
-    for projector in shape.projectors:
-        if manifest.subscriptions.get(projector.name) == "never" and shape.store is None:
-            raise ReplayNever(name=projector.name, objects=[_replayed(projector.name)])
+    if shape.store is None:
+        for projector in shape.projectors:
+            refuse_replay(manifest, projector.name)
     if request.scope is not Scope.PROJECTIONS:
         return
     for checkpoint in manifest.checkpoints:
         if is_missing(checkpoint, state, manifest):
             raise CheckpointTableMissing(table=checkpoint.table, objects=[_unfound(checkpoint.table)])
-    if request.projector is not None:
-        return
     strangers = _strangers(state, manifest)
+    if request.projector is not None:
+        unplaced = without_position(state, shape)
+        if unplaced:
+            raise culprits.unplaced(unplaced[0], tuple(strangers), manifest)
+        return
     if strangers:
         objects = [culprits.of_position(name, found) for name, found in sorted(strangers.items())]
         raise UndeclaredPositions(names=listed(tuple(sorted(strangers))), objects=objects)
+
+
+def refuse_replay(manifest: Manifest, name: str) -> None:
+    """Refuse to move a position that must never go back, whatever it was named as."""
+    if manifest.subscriptions.get(name) == "never":
+        declared = any(p.name == name for p in manifest.projectors)
+        raise ReplayNever(name=name, objects=[_replayed(name, declared=declared)])
+
+
+def without_position(state: DatabaseState, shape: Shape) -> tuple[Projector, ...]:
+    """Projectors whose tables hold rows although no table knows a position of theirs: nobody would fill them again."""
+    known = {row.projector for row in state.checkpoints} | set(state.journal.projectors if state.journal else ())
+    filled = {table for p in shape.projectors if p.name in known for table in p.tables}
+    return tuple(p for p in shape.projectors if any(t not in filled and _holds_rows(state, t) for t in p.tables))
+
+
+def _holds_rows(state: DatabaseState, table: TableName) -> bool:
+    """Whether it holds rows, or may; a partitioned table holds what its partitions do."""
+    found = (state.relation(name) for name in with_partitions(state.ties, (table,)))
+    return any(r.rows != 0 for r in found if r is not None and r.kind is not RelationKind.PARTITIONED)
 
 
 def _strangers(state: DatabaseState, manifest: Manifest) -> dict[str, list[tuple[CheckpointTable, CheckpointState]]]:
@@ -108,7 +134,10 @@ def _no_table(table: TableName) -> dict[str, Any]:
     return cures.in_the_way("relation", str(table), "is a view or the like", cure, table.schema)
 
 
-def _replayed(name: str) -> dict[str, Any]:
+def _replayed(name: str, *, declared: bool) -> dict[str, Any]:
+    if not declared:
+        cure = 'leave it alone; or say replay = "allowed" beside it, if nothing happens twice'
+        return cures.in_the_way("subscription", name, 'is declared replay = "never"', cure)
     cure = f"take [projectors.{key(name)}] out of the manifest, or allow it to replay"
     return cures.in_the_way("subscription", name, 'is a projector, and declared replay = "never"', cure)
 
@@ -134,7 +163,7 @@ def refuse_obstacles(
     for outsiders, error, instead in (
         (obstacles.temporary, TemporaryDependents, empty),
         (obstacles.inheritance, InheritanceAcross, ()),
-        (obstacles.references, ReferencedFromOutside, ()),
+        (obstacles.references, ReferencedFromOutside, _taking_along(obstacles, manifest, request)),
         (obstacles.dependents, DependentsOutside, (*empty, *_declaring_permanent(obstacles, request))),
     ):
         if outsiders:
@@ -149,6 +178,15 @@ def _named(outsiders: tuple[Outsider, ...]) -> str:
     if len(outsiders) == 1:
         return str(outsiders[0])
     return listed(tuple(f"{o.type} {o.identity}" for o in outsiders))
+
+
+def _taking_along(obstacles: Obstacles, manifest: Manifest, request: ResetRequest) -> tuple[str, ...]:
+    """Another way where the table that refers to what is emptied is a projector's: it can start over too."""
+    filled = {cures.quoted(*table): p.name for p in manifest.projectors for table in p.tables}
+    names = {filled[o.identity] for o in obstacles.references if o.foreign_key and o.identity in filled}
+    if request.with_dependents or not names:
+        return ()
+    return (f"add --with-dependents, which lets {listed(tuple(sorted(names)))} start over as well",)
 
 
 def _may_empty(obstacles: Obstacles, state: DatabaseState, request: ResetRequest, shape: Shape) -> bool:

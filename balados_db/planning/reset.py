@@ -10,11 +10,13 @@ from balados_db.model import (
     Role,
     SchemaKind,
     Scope,
+    TableName,
 )
+from balados_db.planning.companions import reads_elsewhere, shown_by
 from balados_db.planning.facts import deed_facts, migration_facts, position_facts, relation_facts
 from balados_db.planning.keeping import kept_schemas
 from balados_db.planning.phases import Ground, reset_phases
-from balados_db.planning.plan import Danger, Destroyed, Fence, Plan
+from balados_db.planning.plan import Danger, Destroyed, Fence, Plan, StartsOver
 from balados_db.planning.refusals import (
     Obstacles,
     refuse_environment,
@@ -22,6 +24,7 @@ from balados_db.planning.refusals import (
     refuse_obstacles,
     refuse_positions,
     refuse_unfinished,
+    without_position,
 )
 from balados_db.planning.shape import ResetRequest, Shape
 from balados_db.planning.size import fits, needed, room
@@ -57,7 +60,8 @@ def plan_reset(
         danger=_danger(state, manifest, request.scope, shape),
         phrase=manifest.phrases[request.scope],
         destroys=_destroys(state, manifest, shape),
-        keeps=kept_schemas(state, manifest, _touched(shape)),
+        keeps=kept_schemas(state, manifest, _touched(shape), _kept_beside(state, manifest, request, shape)),
+        starts_over=_starts_over(shape),
         connected=state.sessions,
         ways=shape.ways,
         stale=obstacles.stale,
@@ -73,18 +77,40 @@ def _touched(shape: Shape) -> set[str]:
     return {way.schema for way in shape.ways} | {relation.schema for relation in shape.emptied}
 
 
+def _kept_beside(
+    state: DatabaseState, manifest: Manifest, request: ResetRequest, shape: Shape
+) -> dict[str, tuple[Relation, ...]]:
+    """The tables that stay in schemas of which only some are emptied."""
+    whole = {way.schema for way in shape.ways} if request.projector is None else set()
+    gone = set(shape.emptied_names)
+    names = [s.name for s in manifest.schemas if s.name in _touched(shape) - whole]
+    return {name: tuple(r for r in state.schema(name).tables if r.table not in gone) for name in names}
+
+
+def _starts_over(shape: Shape) -> tuple[StartsOver, ...]:
+    return tuple(
+        StartsOver(
+            projector=p.name,
+            tables=tuple(map(str, p.tables)),
+            reads=tuple(map(str, p.reads)),
+            because=shape.because.get(p.name),
+        )
+        for p in shape.projectors
+    )
+
+
 def _danger(state: DatabaseState, manifest: Manifest, scope: Scope, shape: Shape) -> Danger:
     if scope in (Scope.EVENTS, Scope.ALL):
         return Danger.EXTREME
     if scope is Scope.SYSTEM:
         return Danger.DANGER
-    unsure = _rebuilt_by_nobody(state, manifest, shape) or _without_tables(shape)
+    unsure = _rebuilt_by_nobody(state, manifest, shape) or _without_tables(shape) or without_position(state, shape)
     return Danger.CAUTION if unsure else Danger.SAFE
 
 
 def _without_tables(shape: Shape) -> tuple[str, ...]:
     """Projectors that start over without saying what they fill: rows elsewhere would be written twice."""
-    return tuple(p.name for p in shape.projectors if not p.tables)
+    return tuple(p.name for p in shape.projectors if not (p.tables or p.elsewhere))
 
 
 def _doomed(state: DatabaseState, shape: Shape) -> tuple[Relation, ...]:
@@ -128,9 +154,7 @@ def _warnings(
     nobody = _rebuilt_by_nobody(state, manifest, shape)
     if nobody:
         warnings.append(f"no declared projector rebuilds {listed(tuple(r.table for r in nobody))}: they stay empty")
-    unsure = _without_tables(shape)
-    if unsure:
-        warnings.append(f"the manifest names no tables of {listed(unsure)}: what they fill elsewhere is not emptied")
+    warnings += _projector_warnings(state, manifest, shape)
     for way in shape.ways:
         unknown = state.schema(way.schema).undroppable
         if unknown:
@@ -148,6 +172,46 @@ def _warnings(
     if shape.store is not None and request.scope is Scope.EVENTS:
         warnings.append("every projection becomes stale: what it shows comes from events that are gone")
     return tuple(warnings)
+
+
+def _projector_warnings(state: DatabaseState, manifest: Manifest, shape: Shape) -> list[str]:
+    """What starting over cannot mend, or not alone."""
+    warnings = []
+    unsure = tuple(p.name for p in shape.projectors if not p.says_what_it_fills)
+    if unsure:
+        warnings.append(f"the manifest names no tables of {listed(unsure)}: what they fill elsewhere is not emptied")
+    elsewhere = tuple(p.name for p in shape.projectors if p.fills_nothing)
+    if elsewhere:
+        said = "only their positions are forgotten, and what they fill elsewhere is not emptied"
+        warnings.append(f"{listed(elsewhere)} fill nothing in this database: {said}")
+    unplaced = tuple(p.name for p in without_position(state, shape))
+    if unplaced:
+        warnings.append(f"no position of {listed(unplaced)} is known: nobody may fill their tables again")
+    for projector in shape.projectors:
+        read = reads_elsewhere(manifest, projector, _gone(state, shape), state.ties)
+        if read:
+            said = "which stays as it is now: it does not see it as it was at each event"
+            warnings.append(f"{projector.name} reads {listed(tuple(read))}, {said}")
+    return [*warnings, *_outside_readers(state, manifest, shape)]
+
+
+def _gone(state: DatabaseState, shape: Shape) -> tuple[TableName, ...]:
+    return tuple(r.table for r in _doomed(state, shape))
+
+
+def _outside_readers(state: DatabaseState, manifest: Manifest, shape: Shape) -> list[str]:
+    """Whoever goes on with what it made of permanent rows that are gone."""
+    gone = set(_gone(state, shape))
+    found = {
+        p.name: [read for read in p.reads if shown_by(state.ties, read) & gone]
+        for p in manifest.projectors
+        if p not in shape.projectors
+    }
+    return [
+        f"{name} reads {listed(tuple(read))}: what it made of that becomes stale"
+        for name, read in found.items()
+        if read
+    ]
 
 
 def _size_warnings(state: DatabaseState, shape: Shape) -> list[str]:

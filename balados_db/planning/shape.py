@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from balados_db.errors import (
     UnknownProjector,
@@ -24,8 +25,8 @@ from balados_db.model import (
     Scope,
     TableName,
 )
+from balados_db.planning.companions import Company, gather, shown_by, with_partitions
 from balados_db.planning.culprits import (
-    across_scope,
     store_in_scope,
     store_missing,
     tables_missing,
@@ -72,6 +73,7 @@ class Shape:
     emptied: tuple[Relation, ...] = ()
     refreshed: tuple[Relation, ...] = ()
     projectors: tuple[Projector, ...] = ()
+    because: Mapping[str, str] = field(default_factory=dict)  # why those were taken along who were not asked for
     ways: tuple[Way, ...] = ()
     store: str | None = None  # the event store, when the events go
 
@@ -94,8 +96,10 @@ def shape_reset(
 
     Raises a Protected error where the request cannot be right whatever the database's dependencies are.
     """
-    schemas, projectors = chosen(manifest, request)
+    company = _company(state, manifest, request)
+    schemas = _schemas(manifest, request, company)
     _refuse_hidden_store(state, manifest, schemas)
+    projectors = _in_order(manifest, company)
     plain = [schema for schema in schemas if schema.kind is not SchemaKind.EVENT_STORE]
     ways = tuple(_way(state, schema, files, request, schema.name in leaning) for schema in plain)
     _refuse_missing_tables(state, request, projectors)
@@ -103,63 +107,52 @@ def shape_reset(
     shape = Shape(
         recreated=tuple(way.schema for way in ways if way.way == "recreate"),
         projectors=projectors,
+        because=company.because,
         ways=(*ways, *_store_way(state, manifest, store)),
         store=store,
     )
     if request.with_dependents:
         _refuse_seeded_elsewhere(state, shape)
-    shape = replace(shape, emptied=_emptied(state, shape, request))
-    return replace(shape, refreshed=_refreshed(state, shape))
+    shape = replace(shape, emptied=_emptied(state, shape, request, company))
+    return replace(shape, refreshed=_refreshed(state, shape, request))
 
 
-def chosen(manifest: Manifest, request: ResetRequest) -> tuple[tuple[SchemaDeclaration, ...], tuple[Projector, ...]]:
+def chosen(
+    manifest: Manifest, request: ResetRequest, state: DatabaseState | None = None
+) -> tuple[tuple[SchemaDeclaration, ...], tuple[Projector, ...]]:
     """The schemas that a request names or implies, and the projectors that start over with them.
 
-    Raises UnknownSchema, UnknownProjector, UsageError, or ProjectorAcrossScope.
+    Raises UnknownSchema, UnknownProjector, UsageError, ProjectorAcrossScope or ProjectorsBound.
     """
-    schemas = _schemas(manifest, request)
-    return schemas, _projectors(manifest, request, schemas)
+    company = _company(state or DatabaseState(identity=None), manifest, request)
+    return _schemas(manifest, request, company), _in_order(manifest, company)
 
 
-def _schemas(manifest: Manifest, request: ResetRequest) -> tuple[SchemaDeclaration, ...]:
+def _in_order(manifest: Manifest, company: Company) -> tuple[Projector, ...]:
+    return tuple(p for p in manifest.projectors if p in company.chosen)
+
+
+def _company(state: DatabaseState, manifest: Manifest, request: ResetRequest) -> Company:
+    """The projectors that start over; one that is tied to the scope from outside is refused or taken along."""
     if request.projector is not None:
-        return tuple(manifest.schema(name) for name in _projector_schemas(manifest, request))  # type: ignore[misc]
+        _refuse_unfit(request)
+        chosen = _named(manifest, request.projector)
+        return gather(state, manifest, [chosen], chosen.tables, along=request.with_dependents)
+    if SchemaKind.PROJECTION not in request.scope.kinds:
+        return Company(chosen=[], inside=set())
     if request.schema is None:
-        return tuple(schema for schema in manifest.schemas if schema.kind in request.scope.kinds)
-    declared = manifest.schema(request.schema)
-    if declared is None:
-        raise UnknownSchema(file=str(manifest.file), name=request.schema)
-    if declared.kind not in request.scope.kinds:
-        right = Scope.of(declared.kind).value
-        raise UsageError(problem=f"schema {declared.name!r} is {declared.kind.value}: its scope is --{right}")
-    return (declared,)
+        return Company(chosen=list(manifest.projectors), inside=set())
+    filled = {table for p in manifest.projectors for table in p.tables if table.schema == request.schema}
+    inside = {r.table for r in state.schema(request.schema).relations if r.holds_rows} | filled
+    filling = [p for p in manifest.projectors if inside & set(p.tables)]
+    return gather(state, manifest, filling, inside, along=request.with_dependents)
 
 
-def _projector_schemas(manifest: Manifest, request: ResetRequest) -> tuple[str, ...]:
+def _refuse_unfit(request: ResetRequest) -> None:
     if request.scope is not Scope.PROJECTIONS or request.schema is not None:
         raise UsageError(problem="--projector narrows --projections, alone")
     if request.way == "recreate":
         raise UsageError(problem="a single projector's tables can be emptied, not recreated; --schema recreates")
-    tables = [table for projector in _projectors(manifest, request, ()) for table in projector.tables]
-    return tuple(dict.fromkeys(table.schema for table in tables))
-
-
-def _projectors(
-    manifest: Manifest, request: ResetRequest, schemas: tuple[SchemaDeclaration, ...]
-) -> tuple[Projector, ...]:
-    """The projectors that start over; one that also fills tables outside the scope is refused or followed."""
-    if SchemaKind.PROJECTION not in request.scope.kinds:
-        return ()
-    if request.schema is None and request.projector is None:
-        return manifest.projectors
-    if request.projector is not None:
-        chosen = {_named(manifest, request.projector)}
-        inside = {table for projector in chosen for table in projector.tables}
-    else:
-        names = {schema.name for schema in schemas}
-        chosen = {p for p in manifest.projectors if any(table.schema in names for table in p.tables)}
-        inside = {table for p in manifest.projectors for table in p.tables if table.schema in names}
-    return _followed(manifest, chosen, inside, request)
 
 
 def _named(manifest: Manifest, name: str) -> Projector:
@@ -169,19 +162,19 @@ def _named(manifest: Manifest, name: str) -> Projector:
     return found
 
 
-def _followed(
-    manifest: Manifest, chosen: set[Projector], inside: set[TableName], request: ResetRequest
-) -> tuple[Projector, ...]:
-    """Add whoever shares a table, until nobody does; without --with-dependents the first of them is a refusal."""
-    while True:
-        chosen |= {p for p in manifest.projectors if inside & set(p.tables)}
-        outside = {p: set(p.tables) - inside for p in chosen if set(p.tables) - inside}
-        if not outside:
-            return tuple(p for p in manifest.projectors if p in chosen)
-        if not request.with_dependents:
-            projector = next(p for p in manifest.projectors if p in outside)
-            raise across_scope(projector, tuple(sorted(outside[projector])))
-        inside |= {table for tables in outside.values() for table in tables}
+def _schemas(manifest: Manifest, request: ResetRequest, company: Company) -> tuple[SchemaDeclaration, ...]:
+    if request.projector is not None:
+        names = {table.schema for projector in company.chosen for table in projector.tables}
+        return tuple(schema for schema in manifest.schemas if schema.name in names)
+    if request.schema is None:
+        return tuple(schema for schema in manifest.schemas if schema.kind in request.scope.kinds)
+    declared = manifest.schema(request.schema)
+    if declared is None:
+        raise UnknownSchema(file=str(manifest.file), name=request.schema)
+    if declared.kind not in request.scope.kinds:
+        right = Scope.of(declared.kind).value
+        raise UsageError(problem=f"schema {declared.name!r} is {declared.kind.value}: its scope is --{right}")
+    return (declared,)
 
 
 def _refuse_hidden_store(state: DatabaseState, manifest: Manifest, schemas: tuple[SchemaDeclaration, ...]) -> None:
@@ -198,7 +191,7 @@ def _refuse_missing_tables(state: DatabaseState, request: ResetRequest, projecto
         return
     for projector in projectors:
         missing = tuple(table for table in projector.tables if not _can_be_emptied(state.relation(table)))
-        if missing or not projector.tables:
+        if missing or not projector.says_what_it_fills:
             raise tables_missing(projector, {table: state.relation(table) for table in missing})
 
 
@@ -307,10 +300,10 @@ def _store_way(state: DatabaseState, manifest: Manifest, store: str | None) -> t
 # ── the tables ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _emptied(state: DatabaseState, shape: Shape, request: ResetRequest) -> tuple[Relation, ...]:
+def _emptied(state: DatabaseState, shape: Shape, request: ResetRequest, company: Company) -> tuple[Relation, ...]:
     """Whole schemas' tables; for a narrowed request also the tables that its projectors fill elsewhere."""
-    narrowed = request.schema is not None or request.projector is not None
-    named = {table for projector in shape.projectors for table in projector.tables} if narrowed else set()
+    filled = with_partitions(state.ties, (table for projector in shape.projectors for table in projector.tables))
+    named = company.inside & filled
     whole = {way.schema for way in shape.ways if way.way == "empty"} if request.projector is None else set()
     return tuple(
         relation
@@ -326,9 +319,14 @@ def _roles(relation: Relation, shape: Shape) -> tuple[Role, ...]:
     return (Role.EVENTS,) if relation.schema == shape.store else (Role.CONTENT,)
 
 
-def _refreshed(state: DatabaseState, shape: Shape) -> tuple[Relation, ...]:
-    """The materialized views beside emptied tables: they would go on showing the old rows."""
+def _refreshed(state: DatabaseState, shape: Shape, request: ResetRequest) -> tuple[Relation, ...]:
+    """The materialized views beside emptied tables, which would go on showing the old rows.
+
+    Of a schema that is not emptied as a whole only those that read what is.
+    """
     schemas = {relation.schema for relation in shape.emptied} - set(shape.recreated)
+    whole = {way.schema for way in shape.ways} if request.projector is None else set()
+    emptied = set(shape.emptied_names)
     return tuple(
         relation
         for schema in state.schemas
@@ -337,4 +335,5 @@ def _refreshed(state: DatabaseState, shape: Shape) -> tuple[Relation, ...]:
         and relation.kind is RelationKind.MATVIEW
         and relation.role is Role.CONTENT
         and relation.populated
+        and (relation.schema in whole or shown_by(state.ties, relation.table) & emptied)
     )

@@ -47,6 +47,7 @@ class ProjectorStatus:
     head: int | None = None
     lag: int | None = None
     live: bool = False
+    reads: tuple[str, ...] = ()  # what it looks things up in: a reset of that concerns it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,7 @@ def projector_status(state: DatabaseState, manifest: Manifest, name: str) -> Pro
         head=state.head,
         lag=state.head - place if state.head is not None and place is not None else None,
         live=any(p.name == name for p in state.live),
+        reads=tuple(str(read) for p in manifest.projectors if p.name == name for read in p.reads),
     )
 
 

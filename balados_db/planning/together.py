@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from balados_db.model import DatabaseState, Manifest
+from balados_db.model import DatabaseState, Manifest, Ties
 from balados_db.planning.shape import ResetRequest, chosen
 
 
@@ -44,5 +44,10 @@ def together(states: Sequence[DatabaseState]) -> DatabaseState:
         head=store.head,
         sessions=tuple(session for state in states for session in state.sessions),
         undeclared=tuple(dict.fromkeys(name for state in states for name in state.undeclared)),
+        ties=Ties(
+            views=tuple(pair for state in states for pair in state.ties.views),
+            partitions=tuple(pair for state in states for pair in state.ties.partitions),
+            references=tuple(pair for state in states for pair in state.ties.references),
+        ),
         dependents=tuple(outsider for state in states for outsider in state.dependents),
     )

@@ -27,6 +27,7 @@ from balados_db.model import (
     SchemaState,
     Session,
     TableName,
+    Ties,
 )
 from balados_db.postgres import eventstore
 from balados_db.postgres.connection import local_settings
@@ -162,7 +163,7 @@ def _read_state(look: Look) -> DatabaseState:
     state = eventstore.read_store(look.conn, manifest, look.ours, state)
     relations = _relations(conn, manifest, state)
     schemas = _schemas(conn, manifest, there, relations, _records(conn) if own else {})
-    return replace(state, schemas=schemas)
+    return replace(state, schemas=schemas, ties=_ties(conn, names))
 
 
 def _sessions(conn: Connection[Any]) -> tuple[Session, ...]:
@@ -255,6 +256,13 @@ def _counts(conn: Connection[Any], rows: list[Any]) -> list[tuple[int | None, bo
 def _worth_counting(row: Any) -> bool:
     """Small, or never analysed: then the estimate is no help, and the count is bounded."""
     return bool(row.countable and row.kind == "r" and (row.bytes <= SMALL or row.estimate < 0))
+
+
+def _ties(conn: Connection[Any], schemas: list[str]) -> Ties:
+    found: dict[str, list[tuple[TableName, TableName]]] = defaultdict(list)
+    for r in conn.execute(query("select_ties"), {"schemas": schemas}):
+        found[r.tie].append((TableName(r.schema, r.name), TableName(r.other_schema, r.other_name)))
+    return Ties(**{name: tuple(pairs) for name, pairs in found.items()})
 
 
 # ── schemas ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -108,6 +108,7 @@ def _plan(plan: Plan | None) -> ShownPlan | None:
         destroys=plan.destroys,
         keeps=plan.keeps,
         ways=plan.ways,
+        starts_over=plan.starts_over,
         connected=plan.connected,
         stale=plan.stale,
         not_restored=plan.not_restored,

@@ -130,6 +130,9 @@ def _forgets(plan: Plan, out: Console) -> None:
     places = listed(tuple(step.table for step in steps))
     after = ": they replay history" if plan.scope == "projections" else ""
     out.print(f"  - forget how far {escape(who)} got, in {escape(places)}{after}")
+    for taken in plan.starts_over:
+        if taken.because:
+            out.print(f"    [dim]{escape(taken.projector)} as well, because {escape(taken.because)}[/]")
 
 
 def _by_schema(plan: Plan) -> dict[str, list[Destroyed]]:
@@ -163,7 +166,8 @@ def _connected(plan: Plan, out: Console) -> None:
 def _kept(kept: Kept) -> str:
     if kept.kind == "undeclared":
         return "not in the manifest, so not touched"
-    tables = "1 table" if kept.tables == 1 else f"{kept.tables} tables"
+    word = "other table" if kept.partly else "table"
+    tables = f"1 {word}" if kept.tables == 1 else f"{kept.tables} {word}s"
     rows = f"{tables}, {count(kept.rows, kept.exact)}"
     return f"{rows} — {kept.holds}" if kept.holds else rows
 

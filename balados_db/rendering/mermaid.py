@@ -29,6 +29,7 @@ def render_map(reference: Reference) -> Iterator[str]:
         yield f'  p{number}["{label(projector.name)}"]'
         yield from (f"  e{events.index(event) + 1} --> p{number}" for event in projector.events)
         yield from (f"  p{number} --> {tables[table]}" for table in projector.tables if table in tables)
+        yield from (f"  {tables[read]} -.-> p{number}" for read in projector.reads if read in tables)
     yield "```"
     yield ""
 

@@ -92,19 +92,23 @@ def _tables(schema: SchemaReference) -> Iterator[str]:
         yield ""
         return
     rebuilt = schema.kind is SchemaKind.PROJECTION
-    yield "| Table | Safe to truncate? | Why |" + (" Rebuilt by | From events |" if rebuilt else "")
-    yield "|---|---|---|" + ("---|---|" if rebuilt else "")
+    read = any(table.read_by for table in schema.tables)
+    titles = (*("Table", "Safe to truncate?", "Why"), *(("Rebuilt by", "From events") if rebuilt else ()))
+    titles = (*titles, *(("Read by",) if read else ()))
+    yield f"| {' | '.join(titles)} |"
+    yield "|" + "---|" * len(titles)
     for table in schema.tables:
-        yield _row(schema, table, rebuilt=rebuilt)
+        yield _row(schema, table, rebuilt=rebuilt, read=read)
     yield ""
 
 
-def _row(schema: SchemaReference, table: TableReference, *, rebuilt: bool) -> str:
+def _row(schema: SchemaReference, table: TableReference, *, rebuilt: bool, read: bool) -> str:
     name = code(f"{schema.name}.{table.name}")
     kind = "" if table.kind == "table" else f" ({table.kind})"
     cells = [f"{name}{kind}", VERDICTS[table.may_be_emptied], prose(table.why)]
     if rebuilt:
         cells += [_names(table.rebuilt_by), _names(table.events)]
+    cells += [_names(table.read_by)] if read else []
     return f"| {' | '.join(cells)} |"
 
 

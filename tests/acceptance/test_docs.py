@@ -9,7 +9,7 @@ import pytest
 
 from balados_db.rendering.mermaid import label
 from balados_db.rendering.reference import code, prose
-from tests.conftest import ROOT, Database, Result
+from tests.conftest import EXAMPLE, ROOT, Database, Result
 
 RunCli = Callable[..., Result]
 
@@ -48,6 +48,25 @@ def test_the_map_leads_from_events_to_tables(run_cli: RunCli, untouched: Databas
 
     assert f"  {node['UserSubscribed']} --> {node['SubscriptionsProjector']}" in lines
     assert f"  {node['SubscriptionsProjector']} --> {node['subscriptions']}" in lines
+
+
+def test_who_reads_a_table_is_said(run_cli: RunCli, untouched: Database, tmp_path: Path) -> None:
+    """A column and a dotted arrow where the manifest knows readers, in `status` too; without any, neither."""
+    manifest = tmp_path / "balados-db.toml"
+    text = EXAMPLE.read_text().replace('"migrations/', f'"{ROOT}/migrations/').replace('"sql/', f'"{ROOT}/sql/')
+    manifest.write_text(
+        text.replace(
+            "[projectors.PopularityProjector]", '[projectors.PopularityProjector]\nreads = ["users.playlists"]'
+        )
+    )
+    written = run_cli("docs", database=untouched, manifest=manifest).out
+    status = run_cli("status", database=untouched, manifest=manifest).out
+
+    assert row(written, "users.playlists").endswith("| `PopularityProjector` |")
+    assert row(written, "users.subscriptions").endswith("| — |")
+    assert " -.-> p" in written
+    assert "users.playlists" in next(line for line in status.splitlines() if line.startswith("PopularityProjector"))
+    assert " -.-> p" not in run_cli("docs", database=untouched).out
 
 
 def test_rows_do_not_change_it(run_cli: RunCli, untouched: Database, filled: Database) -> None:

@@ -61,7 +61,8 @@ def test_check_as_json(run_cli: RunCli) -> None:
 def test_a_misspelt_table_is_a_finding(run_cli: RunCli, write: Write) -> None:
     """A projector's table that no migration mentions is found, with the nearest word."""
     manifest = write(
-        ONE_PROJECTION + '[projectors.P]\ntables = ["read.subscripton", "read.Plays"]\n',
+        ONE_PROJECTION
+        + '[projectors.P]\ntables = ["read.subscripton", "read.Plays"]\nreads = ["read.subscription", "read.play"]\n',
         **{"0001_first": "create table subscription (i int);\ncreate table plays (i int);\n"},
     )
 
@@ -69,6 +70,7 @@ def test_a_misspelt_table_is_a_finding(run_cli: RunCli, write: Write) -> None:
 
     assert done.status == 4
     assert "'read.subscripton'; did you mean 'read.subscription'?" in done.err
+    assert "projectors.P.reads: no migration of read mentions 'read.play'; did you mean 'read.plays'?" in done.err
     assert "Plays" not in done.err
 
 

@@ -10,12 +10,14 @@ from balados_db.model import (
     CheckpointState,
     CheckpointTable,
     DatabaseState,
+    Journal,
     Manifest,
     Migration,
     Projector,
     RelationKind,
     Role,
     Scope,
+    Ties,
 )
 from balados_db.planning.plan import Plan
 from balados_db.planning.refusals import Obstacles
@@ -112,6 +114,42 @@ HAS_PLACES = also(
 )
 EDITED = {**FILES, STATS: (migration("0001_stats", "select 2;\n"), FILES[STATS][1])}
 PENDING = {**FILES, STATS: (*FILES[STATS], migration("0003_stats"))}
+
+
+def reading(name: str, *reads: str) -> Projector:
+    """A projector of the manifest that looks things up in these tables."""
+    found = next(p for p in PROJECTORS if p.name == name)
+    return replace(found, reads=tuple(map(table, reads)))
+
+
+def tied(**ties: Any) -> Change:
+    """How relations hang together."""
+    return in_database(ties=Ties(**ties))
+
+
+def begun(*projectors: str) -> Journal:
+    """A reset of these projectors that was interrupted."""
+    return Journal(
+        id=1,
+        scope="projections",
+        schemas=(STATS,),
+        recreated=(),
+        projectors=projectors,
+        arguments=("reset", "--projections"),
+        phases=3,
+        done=1,
+        begun_at="2026-01-01",
+    )
+
+
+def best_loans(state: DatabaseState) -> DatabaseState:
+    """A view of another schema that shows a view of `reading.loans`."""
+    views = ((table("board.best"), table("reading.late")), (table("reading.late"), table("reading.loans")))
+    found = with_relations(
+        relation("board.best", kind=RelationKind.VIEW), relation("reading.late", kind=RelationKind.VIEW)
+    )
+    return tied(views=views)(found(state))
+
 
 ROWS = (
     # ── empty, or anew ──
@@ -242,8 +280,8 @@ ROWS = (
         forgets="Counter",
     ),
     Row(
-        id="--projector: one that fills exactly the same tables starts over with it",
-        request=asked(Scope.PROJECTIONS, projector="Counter"),
+        id="--projector --with-dependents: one that fills exactly the same tables starts over with it",
+        request=asked(Scope.PROJECTIONS, projector="Counter", with_dependents=True),
         manifest=projecting(ALIAS),
         steps=EMPTIED,
         emptied="stats.counters",
@@ -256,6 +294,103 @@ ROWS = (
         steps=EMPTIED,
         emptied="reading.privacy board.feed stats.counters",
         forgets="Feed Counter Alias",
+    ),
+    Row(
+        id="--projector --with-dependents: whoever reads its tables",
+        request=asked(Scope.PROJECTIONS, projector="Loans", with_dependents=True),
+        manifest=projecting(reading("Counter", "reading.fines")),
+        steps=EMPTIED,
+        emptied="reading.loans reading.fines stats.counters",
+        forgets="Loans Counter",
+    ),
+    Row(
+        id="--projector --with-dependents: whoever reads the tables of one that reads them, round and round",
+        request=asked(Scope.PROJECTIONS, projector="Loans", with_dependents=True),
+        manifest=projecting(
+            reading("Counter", "reading.fines"), reading("Feed", "stats.counters"), reading("Loans", "board.feed")
+        ),
+        steps=EMPTIED,
+        emptied=EVERY_PROJECTION,
+        forgets=EVERYBODY,
+    ),
+    Row(
+        id="--projector --with-dependents: whoever reads its tables through views",
+        request=asked(Scope.PROJECTIONS, projector="Loans", with_dependents=True),
+        manifest=projecting(reading("Counter", "board.best")),
+        state=also(best_loans),
+        steps=EMPTIED,
+        emptied="reading.loans reading.fines stats.counters",
+        forgets="Loans Counter",
+    ),
+    Row(
+        id="--projector --with-dependents: whoever holds a foreign key to its tables",
+        request=asked(Scope.PROJECTIONS, projector="Loans", with_dependents=True),
+        state=also(tied(references=((table("stats.counters"), table("reading.loans")),))),
+        steps=EMPTIED,
+        emptied="reading.loans reading.fines stats.counters",
+        forgets="Loans Counter",
+    ),
+    Row(
+        id="--schema --with-dependents: whoever reads any of its tables, also one that nobody fills",
+        request=asked(Scope.PROJECTIONS, schema=STATS, with_dependents=True),
+        manifest=projecting(reading("Loans", "stats.by_hand")),
+        state=also(with_relations(relation("stats.by_hand"))),
+        steps=EMPTIED,
+        emptied="stats.counters stats.by_hand reading.loans reading.fines",
+        forgets="Loans Counter",
+    ),
+    Row(
+        id="--projector: what it reads itself stays, and so does whoever fills that",
+        request=asked(Scope.PROJECTIONS, projector="Counter"),
+        manifest=projecting(reading("Counter", "reading.loans", "members.people", "stats.counters")),
+        steps=EMPTIED,
+        emptied="stats.counters",
+        forgets="Counter",
+    ),
+    Row(
+        id="--projector: a table with partitions, and only the materialized view that shows it",
+        request=asked(Scope.PROJECTIONS, projector="Counter"),
+        state=also(
+            with_relations(
+                relation("stats.counters", kind=RelationKind.PARTITIONED),
+                relation("stats.counters_2024", is_partition=True),
+                relation("stats.best", kind=RelationKind.MATVIEW),
+                relation("stats.members", kind=RelationKind.MATVIEW),
+            ),
+            tied(
+                views=(
+                    (table("stats.best"), table("stats.counters")),
+                    (table("stats.members"), table("members.people")),
+                ),
+                partitions=((table("stats.counters"), table("stats.counters_2024")),),
+            ),
+        ),
+        steps=framed(f"empty_tables refresh_views {FORGET}"),
+        emptied="stats.counters stats.counters_2024",
+        forgets="Counter",
+    ),
+    Row(
+        id="--projector: one that says it fills nothing has only positions",
+        request=asked(Scope.PROJECTIONS, projector="Index"),
+        manifest=projecting(Projector(name="Index", fills_nothing=True)),
+        steps=framed(FORGET),
+        forgets="Index",
+    ),
+    Row(
+        id="--projector: without position and without rows there is nothing that could be lost",
+        request=asked(Scope.PROJECTIONS, projector="Counter"),
+        state=also(with_relations(relation("stats.counters", rows=0)), in_database(checkpoints=())),
+        steps=EMPTIED,
+        emptied="stats.counters",
+        forgets="Counter",
+    ),
+    Row(
+        id="--projector: without position, but a reset that was interrupted took it",
+        request=asked(Scope.PROJECTIONS, projector="Counter"),
+        state=also(in_database(checkpoints=(), journal=begun("Counter"))),
+        steps=framed(f"empty_tables {FORGET} close_journal"),
+        emptied="stats.counters",
+        forgets="Counter",
     ),
     # ── other scopes ──
     Row(

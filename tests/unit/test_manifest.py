@@ -160,6 +160,17 @@ def test_the_url_takes_variables(
     assert load(SMALL + f'[database]\nurl = "{written}"\n').url == url
 
 
+def test_a_projector_reads_tables_of_every_kind_of_schema(load: Load) -> None:
+    """Permanent data, projections, the store: whatever is declared. No tables at all is something else than none said."""
+    text = (
+        SMALL + "[projectors.P]\nreads = ['members.cards', 'reading.v', 'log.streams']\n[projectors.Q]\ntables = []\n"
+    )
+    unsaid, none = load(text).projectors
+
+    assert unsaid.reads == (TableName("members", "cards"), TableName("reading", "v"), TableName("log", "streams"))
+    assert ((unsaid.tables, unsaid.fills_nothing), (none.tables, none.fills_nothing)) == (((), False), ((), True))
+
+
 NAMES = {
     "a plain name": ("reading.loans", TableName("reading", "loans")),
     "a dot in the table's name": ("reading.loans.old", TableName("reading", "loans.old")),

@@ -119,6 +119,13 @@ MISTAKES = {
         "projectors.P.tables",
         "checkpoint table",
     ),
+    "a read of a schema that is not declared": (
+        SMALL + "[projectors.P]\ntables = []\nreads = ['membrs.cards']\n",
+        "projectors.P.reads",
+        "did you mean 'members'?",
+    ),
+    "a read without a schema": (SMALL + "[projectors.P]\nreads = ['cards']\n", "projectors.P.reads", "a dot"),
+    "reads in the singular": (SMALL + "[projectors.P]\nread = []\n", "projectors.P.read", "did you mean 'reads'?"),
     # checkpoints
     "a checkpoint table without a schema": (
         SMALL + CHECKPOINT.replace("reading.", ""),

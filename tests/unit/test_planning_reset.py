@@ -45,7 +45,21 @@ from tests.unit.builders import (
     with_relations,
     without_relation,
 )
-from tests.unit.reset_rows import ALL, EVENTS, HAS_PLACES, HISTORY, ROWS, SAFE, STATS_ALONE, SYSTEM, Row, asked
+from tests.unit.reset_rows import (
+    ALL,
+    EVENTS,
+    HAS_PLACES,
+    HISTORY,
+    ROWS,
+    SAFE,
+    STATS_ALONE,
+    SYSTEM,
+    Row,
+    asked,
+    best_loans,
+    reading,
+    tied,
+)
 
 # ── the plans ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -91,7 +105,7 @@ def narrowed(**facts: Any) -> ResetRequest:
 
 def odd(name: str) -> Manifest:
     """A projector that claims a table which is not its own."""
-    return projecting(Projector(name="Odd", tables=(table("stats.counters"), table(name)), events=()))
+    return projecting(Projector(name="Odd", tables=(table(name),)))
 
 
 ODD = narrowed(projector="Odd")
@@ -120,11 +134,74 @@ REFUSALS = (
         says="board.feed",
     ),
     refused(
-        "another projector shares a table of this one",
-        errors.ProjectorAcrossScope,
+        "another projector shares a table of this one, and both are named",
+        errors.ProjectorsBound,
         narrowed(projector="Counter"),
         manifest=projecting(Projector(name="Alias", tables=(table("stats.counters"), table("board.feed")))),
-        says="board.feed",
+        says="Alias fills stats.counters, which Counter fills",
+    ),
+    refused(
+        "another projector reads a table of this one, and both are named",
+        errors.ProjectorsBound,
+        narrowed(projector="Loans"),
+        manifest=projecting(reading("Counter", "reading.fines", "members.people")),
+        says="Counter reads reading.fines, which Loans fills",
+    ),
+    refused(
+        "another projector reads it through views",
+        errors.ProjectorsBound,
+        narrowed(projector="Loans"),
+        manifest=projecting(reading("Counter", "board.best")),
+        state=also(best_loans),
+        says="Counter reads board.best",
+    ),
+    refused(
+        "a projector outside reads a table of the schema",
+        errors.ProjectorsBound,
+        narrowed(schema=STATS),
+        manifest=projecting(reading("Loans", "stats.counters")),
+        says="Loans reads stats.counters",
+    ),
+    refused(
+        "a projector is said to read what is not there: nobody knows what is meant",
+        errors.ProjectorReadsMissing,
+        narrowed(projector="Loans"),
+        manifest=projecting(reading("Counter", "reading.fine")),
+        says="reading.fine",
+    ),
+    refused(
+        "--with-dependents would take along whoever must not be replayed",
+        errors.ReplayNever,
+        narrowed(projector="Loans", with_dependents=True),
+        manifest=replace(projecting(reading("Counter", "reading.fines")), subscriptions={"Counter": "never"}),
+        says="Counter",
+    ),
+    refused(
+        "--with-dependents would take along whoever names no tables",
+        errors.ProjectorTablesMissing,
+        narrowed(projector="Loans", with_dependents=True),
+        manifest=projecting(Projector(name="Bare", reads=(table("reading.fines"),))),
+        says="none are declared",
+    ),
+    refused(
+        "a projector whose position nobody knows",
+        errors.ProjectorWithoutPosition,
+        narrowed(projector="Counter"),
+        state=also(in_database(checkpoints=(CheckpointState(table=VERSIONS, projector="Counters"),))),
+        says="Counter",
+    ),
+    refused(
+        "a projector with partitions that hold rows, and no position",
+        errors.ProjectorWithoutPosition,
+        narrowed(projector="Counter"),
+        state=also(
+            with_relations(
+                relation("stats.counters", kind=RelationKind.PARTITIONED, rows=None),
+                relation("stats.counters_2024", is_partition=True),
+            ),
+            tied(partitions=((table("stats.counters"), table("stats.counters_2024")),)),
+            in_database(checkpoints=()),
+        ),
     ),
     refused(
         "a projector's table does not exist",
@@ -429,6 +506,64 @@ def test_a_projector_that_names_no_tables_is_not_safe() -> None:
 
     assert plan.danger is Danger.CAUTION
     assert any("Bare" in text for text in plan.warnings)
+
+
+INDEX = projecting(Projector(name="Index", fills_nothing=True))
+COUNTER = narrowed(projector="Counter")
+SAID: dict[str, tuple[ResetRequest, Manifest, tuple[Change, ...], str, Danger]] = {
+    "it fills nothing here": (narrowed(projector="Index"), INDEX, (), "Index fill nothing in this", Danger.CAUTION),
+    "nobody knows its position": (SAFE, MANIFEST, (in_database(checkpoints=()),), "no position of", Danger.CAUTION),
+    "it reads what stays": (
+        COUNTER,
+        projecting(reading("Counter", "reading.loans")),
+        (),
+        "Counter reads reading.loans, which stays as it is now",
+        Danger.SAFE,
+    ),
+    "permanent data that is read goes": (
+        SYSTEM,
+        projecting(reading("Counter", "members.people")),
+        (),
+        "Counter reads members.people: what it made of that becomes stale",
+        Danger.DANGER,
+    ),
+}
+
+
+@pytest.mark.parametrize(("request_", "manifest", "changes", "says", "danger"), SAID.values(), ids=SAID)
+def test_what_starting_over_cannot_mend_is_said(
+    request_: ResetRequest, manifest: Manifest, changes: tuple[Change, ...], says: str, danger: Danger
+) -> None:
+    """Beside the danger stands the reason for it, by name."""
+    plan = Row(id="", request=request_, manifest=manifest).plan(*changes)
+
+    assert plan.danger is danger
+    assert [text for text in plan.warnings if says in text]
+
+
+def test_reading_permanent_data_is_no_reason_for_anything() -> None:
+    """It stays what it is, whoever starts over."""
+    manifest = projecting(reading("Counter", "members.people"), reading("Loans", "members.people"))
+    assert Row(id="", request=COUNTER, manifest=manifest).plan().warnings == ()
+
+
+def test_who_is_taken_along_is_said_with_the_reason() -> None:
+    """Whoever starts over stands in the plan, and why, where nobody asked for it; what stays beside it as well."""
+    manifest = projecting(reading("Counter", "reading.fines"))
+    plan = Row(id="", request=narrowed(projector="Loans", with_dependents=True), manifest=manifest).plan()
+
+    assert {s.projector: s.because for s in plan.starts_over} == {"Loans": None, "Counter": "it reads reading.fines"}
+    assert [(k.schema, k.tables) for k in plan.keeps if k.partly] == [("reading", 1)]
+
+
+def test_a_foreign_key_of_another_projector_can_be_taken_along() -> None:
+    """The refusal says which way is open beside dropping the key."""
+    favourites = outsider("stats.counters", "table", foreign_key=True, table="stats.counters", part="fk")
+    row = Row(id="", request=narrowed(projector="Loans"), obstacles=Obstacles(references=(favourites,)))
+    with pytest.raises(errors.ReferencedFromOutside) as caught:
+        row.plan()
+
+    assert "add --with-dependents, which lets Counter start over as well" in caught.value.hint
 
 
 def test_tables_that_nobody_rebuilds_are_named() -> None:

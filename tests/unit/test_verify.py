@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from balados_db.model import CheckpointState, DatabaseState, LiveProjector, Manifest, Migration, Need, TableName
+from balados_db.model import (
+    CheckpointState,
+    DatabaseState,
+    LiveProjector,
+    Manifest,
+    Migration,
+    Need,
+    RelationKind,
+    TableName,
+)
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.status import assess
 from balados_db.planning.strangers import Proof, Stranger, unmentioned, without
@@ -31,12 +40,14 @@ from tests.unit.builders import (
     in_schema,
     migration,
     outsider,
+    projecting,
     relation,
     seeded,
     unrecorded,
     with_relations,
     without_relation,
 )
+from tests.unit.reset_rows import reading
 
 GUARDED = declaring(
     LOG,
@@ -179,6 +190,17 @@ CASES: dict[str, tuple[dict[str, Any], set[tuple[str, str, str]]]] = {
     "a declared table that is not there": (
         {"state": also(without_relation("stats.counters"))},
         {("projector_table_missing", "stats.counters", "error")},
+    ),
+    "something to be read that is not there": (
+        {"manifest": replace(GUARDED, projectors=projecting(reading("Loans", "stats.counter")).projectors)},
+        {("projector_read_missing", "stats.counter", "error")},
+    ),
+    "a view that is read": (
+        {
+            "manifest": replace(GUARDED, projectors=projecting(reading("Loans", "stats.v")).projectors),
+            "state": also(with_relations(relation("stats.v", kind=RelationKind.VIEW))),
+        },
+        set(),
     ),
     "a declared table that is still to come": (
         {

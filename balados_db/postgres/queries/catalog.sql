@@ -48,6 +48,37 @@ select n.nspname as schema,
    and c.relkind in ('r', 'p', 'v', 'm', 'S', 'f')
  order by n.nspname, c.relname
 
+-- select_ties --
+-- How the relations of these schemas hang together: what views read, partitions, foreign keys. Views may lie anywhere.
+select t.tie,
+       n.nspname as schema, c.relname as name,
+       m.nspname as other_schema, o.relname as other_name
+  from (
+         select distinct 'views' as tie, r.ev_class as one, d.refobjid as other
+           from pg_catalog.pg_rewrite r
+           join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = r.oid
+                                      and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                                      and d.refobjid <> r.ev_class
+          where r.ev_type = '1'
+            and r.ev_class >= 16384
+         union all
+         select 'partitions', i.inhparent, i.inhrelid
+           from pg_catalog.pg_inherits i
+           join pg_catalog.pg_class p on p.oid = i.inhrelid and p.relispartition and p.relkind in ('r', 'p', 'f')
+         union all
+         select distinct 'references', k.conrelid, k.confrelid
+           from pg_catalog.pg_constraint k
+          where k.contype = 'f'
+            and k.conrelid <> k.confrelid
+       ) t
+  join pg_catalog.pg_class c on c.oid = t.one
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  join pg_catalog.pg_class o on o.oid = t.other
+  join pg_catalog.pg_namespace m on m.oid = o.relnamespace
+ where t.tie = 'views'
+    or m.nspname = any (%(schemas)s)
+ order by 1, 2, 3, 4, 5
+
 -- select_other_objects --
 -- What a schema contains besides relations. Types of tables and arrays, and members of extensions, are not contents.
 select n.nspname as schema,
