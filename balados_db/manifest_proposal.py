@@ -6,9 +6,10 @@ and a comment says which words are guesses.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from balados_db.likeness import Places
 from balados_db.manifest import PRESETS, invalid_name
 from balados_db.toml_text import key, quoted
 
@@ -91,6 +92,15 @@ def _known(layout: str, preset: Mapping[str, object]) -> KnownStore:
             if "." not in c.table
         ),
     )
+
+
+def layout_of(table: str, columns: Iterable[str], stores: tuple[KnownStore, ...]) -> tuple[str, Places] | None:
+    """The layout that has such a table of positions, by its name and its columns."""
+    for store in stores:
+        for known in store.checkpoints:
+            if known.table == table and known.position and {known.projector, known.position} <= set(columns):
+                return store.layout, Places(projector=known.projector, position=known.position)
+    return None
 
 
 # ── the proposal ─────────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from balados_db.finding import Finding, error, warning
+from balados_db.finding import Finding, error, note, warning
 from balados_db.model import CheckpointState, DatabaseState, Files, Manifest, Role, SchemaKind
 from balados_db.planning.migrate import pending
 from balados_db.planning.refusals import is_missing
@@ -74,6 +74,7 @@ def of_projectors(state: DatabaseState, manifest: Manifest, files: Files) -> Ite
                 yield error("projector_read_missing", str(read), said, _MEND)
     for schema in manifest.of_kind(SchemaKind.PROJECTION):
         yield from _of_unbuilt(state, manifest, schema.name)
+    yield from _of_places(state, manifest)
 
 
 def _is_made(state: DatabaseState, schema: str, files: Files) -> bool:
@@ -88,8 +89,31 @@ def _of_unbuilt(state: DatabaseState, manifest: Manifest, schema: str) -> Iterat
     seeded = found.record.seeded if found.record else ()
     for table in found.tables:
         alone = table.table not in filled and table.name not in seeded and not table.is_partition
-        if table.role is Role.CONTENT and table.rows != 0 and alone:
-            holds = "holds rows" if table.rows else "may hold rows"
-            said = f"{table.table}: {holds} that no declared projector rebuilds: a reset loses them"
-            cure = "name the table in its projector, or move it into a permanent schema"
-            yield warning("rebuilt_by_nobody", str(table.table), said, cure)
+        if table.role is not Role.CONTENT or not alone:
+            continue
+        cure = "name the table in its projector, or move it into a permanent schema"
+        if table.rows == 0:
+            yield note(
+                "table_undeclared", str(table.table), f"{table.table}: empty, and no projector declares it", cure
+            )
+            continue
+        holds = "holds rows" if table.rows else "may hold rows"
+        said = f"{table.table}: {holds} that no declared projector rebuilds: a reset loses them"
+        yield warning("rebuilt_by_nobody", str(table.table), said, cure)
+
+
+def _of_places(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
+    """Projectors that nothing remembers: they would begin anew, on top of what they have done."""
+    known = {row.projector for row in state.checkpoints}
+    for projector in manifest.projectors:
+        if projector.name in known or not all(state.relation(table) for table in projector.tables):
+            continue
+        filled = [t for t in projector.tables if (found := state.relation(t)) and found.rows != 0]
+        name, nowhere = projector.name, f"{projector.name}: no table of positions knows it"
+        if filled:
+            said = f"{nowhere}, but {filled[0]} holds rows: from the beginning it would do everything twice"
+            cure = "mend its name, declare the [[checkpoints]] that know it, or balados-db reset --projector NAME"
+            yield warning("projector_without_checkpoint", name, said, cure)
+        else:
+            cure = "nothing, if it has not run yet; else mend its name, or declare the [[checkpoints]] that know it"
+            yield note("projector_without_checkpoint", name, f"{nowhere}, and its tables are empty", cure)

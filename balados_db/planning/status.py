@@ -154,6 +154,7 @@ CURES = {
     "schema_undeclared": "declare it in the manifest, with its kind",
     "event_store_missing": "balados-db init",
     "store_additions_missing": "balados-db init",
+    "lagging": "start it, or wait for it: balados-db rebuild wait",
     "ahead_of_head": "forget its position: balados-db reset --projector NAME",
 }
 _WARNINGS = ("lagging", "migrations_pending", "migration_out_of_order", "schema_undeclared", "structure_unrecorded")

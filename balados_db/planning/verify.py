@@ -22,6 +22,7 @@ from balados_db.planning.refusals import Obstacles
 from balados_db.planning.status import assess
 from balados_db.planning.steps import listed
 from balados_db.planning.strangers import Proof, Stranger
+from balados_db.toml_text import quoted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,17 @@ class Trigger:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Positions:
+    """A table of positions, by its looks, that nobody declared; `layout` names the store that has such a one."""
+
+    table: TableName
+    projector: str
+    position: str
+    names: tuple[str, ...] = ()
+    layout: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Inspection:
     """What is read beside the state, to judge it."""
 
@@ -44,6 +56,7 @@ class Inspection:
     border: Obstacles = field(default_factory=Obstacles)  # around all projection schemas together
     strangers: tuple[Stranger, ...] = ()
     unclassified: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by undeclared schema: its tables
+    positions: tuple[Positions, ...] = ()
     unseen: tuple[TableName, ...] = ()  # what this role may not read
 
 
@@ -70,6 +83,7 @@ def judge(state: DatabaseState, manifest: Manifest, files: Files, seen: Inspecti
         *_of_border(manifest, seen.border),
         *_of_extensions(state, manifest),
         *of_positions(state, manifest),
+        *(_of_strange_positions(positions, manifest) for positions in seen.positions),
         *of_projectors(state, manifest, files),
         *(not_seen(table) for table in seen.unseen),
     )
@@ -140,6 +154,26 @@ def _unclassified(schema: str, tables: tuple[str, ...]) -> Finding:
     said = f"{schema}: nobody says what its tables are: {listed(tables)}"
     cure = "declare the schema, or move the tables into one that is declared"
     return warning("tables_unclassified", schema, said, cure)
+
+
+def _of_strange_positions(found: Positions, manifest: Manifest) -> Finding:
+    """Grave where it knows a declared name: one place of two would be forgotten, and its projector skip everything."""
+    declared = {p.name for p in manifest.projectors} | set(manifest.subscriptions)
+    ours = tuple(name for name in found.names if name in declared)
+    who = (
+        f"holds {listed(ours)}"
+        if ours
+        else f"is as {found.layout} has it"
+        if found.layout
+        else "looks so by its columns"
+    )
+    say = error if ours else warning if found.layout else note
+    said = f"{found.table}: a table of positions that nobody declared: it {who}"
+    cure = (
+        f"declare it: [[checkpoints]] table = {quoted(str(found.table))}, projector = {quoted(found.projector)},"
+        f" position = {quoted(found.position)}"
+    )
+    return say("checkpoints_undeclared", str(found.table), said, cure)
 
 
 _HOW_KNOWN = {

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from balados_db.likeness import places
 from balados_db.manifest_check import mentioned
+from balados_db.manifest_proposal import known_stores, layout_of
 from balados_db.model import OWN_SCHEMA, DatabaseState, Files, Manifest, Role, SchemaKind, SchemaState, TableName
 from balados_db.planning.strangers import Proof, Stranger, strangers_of, unmentioned, without
-from balados_db.planning.verify import Inspection, Trigger, visible
+from balados_db.planning.verify import Inspection, Positions, Trigger, visible
+from balados_db.postgres.candidates import read_candidates, read_names
 from balados_db.postgres.catalog import (
     OTHER_HISTORIES,
     Look,
@@ -60,6 +63,7 @@ def _inspect(look: Look, files: Files) -> Seen:
         border=read_border(replace(look, manifest=manifest), state, projections),
         strangers=(*_strangers(conn, state, manifest, files), *_strangers_in_store(state, manifest)),
         unclassified=_unclassified(conn, state),
+        positions=tuple(_positions(conn, look.manifest, state)),
     )
     return replace(seen, inspection=inspection)
 
@@ -115,6 +119,30 @@ def _unclassified(conn: Connection[Any], state: DatabaseState) -> dict[str, tupl
     for row in conn.execute(query("select_unclassified"), {"schemas": list(state.undeclared)}):
         found[row.schema].append(row.name)
     return {schema: tuple(names) for schema, names in found.items()}
+
+
+# ── tables of positions that nobody declared ─────────────────────────────────────────────────────────────
+
+
+def _positions(conn: Connection[Any], manifest: Manifest, state: DatabaseState) -> Iterator[Positions]:
+    """Anywhere in the database: what some store's layout calls so, and what looks so by names and columns."""
+    declared = {c.table for c in manifest.checkpoints} | {t for p in manifest.projectors for t in p.tables}
+    store = manifest.event_store
+    own = {TableName(store.name, name) for name in store.layout.tables} if store and store.layout else set()
+    stores = known_stores()
+    for candidate in read_candidates(conn, tuple(c.table for known in stores for c in known.checkpoints)):
+        table = candidate.table
+        known = layout_of(table.name, candidate.columns, stores)
+        found = known[1] if known else places(table.name, candidate.columns, candidate.keys)
+        if found and table not in declared | own | set(state.checkpoint_tables) and table.name not in OTHER_HISTORIES:
+            names = read_names(conn, table, found.projector) if candidate.readable else ()
+            yield Positions(
+                table=table,
+                projector=found.projector,
+                position=found.position,
+                names=names,
+                layout=known[0] if known else None,
+            )
 
 
 # ── what nobody's migrations made ────────────────────────────────────────────────────────────────────────

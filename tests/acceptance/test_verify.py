@@ -64,7 +64,37 @@ STORE: Broken = {
     ),
     "a projector that lags": (
         "delete from events.subscriptions where subscription_name = 'CollectionsProjector'",
-        {"lagging CollectionsProjector"},
+        {"lagging CollectionsProjector", "projector_without_checkpoint CollectionsProjector"},
+    ),
+}
+POSITIONS: Broken = {
+    "another layout's table elsewhere, which knows a declared projector": (
+        "create table system.projection_versions (projection_name text primary key, last_seen_event_number bigint);"
+        "insert into system.projection_versions values ('PopularityProjector', 20), ('Ghost', 1)",
+        {
+            "checkpoints_undeclared system.projection_versions",
+            "structure_drifted system",
+            "made_by_nobody system.projection_versions",
+        },
+    ),
+    "a table that looks so, in a schema that nobody declared": (
+        'create schema "od d"; create table "od d"."my Offsets" (consumer text, topic text, "last_offset" bigint, unique (consumer, topic))',
+        {"checkpoints_undeclared od d.my Offsets", "schema_undeclared od d", "tables_unclassified od d"},
+    ),
+    "tables that look otherwise": (
+        'create table "od d".subscriptions (id bigint primary key, email text unique, feed text);'
+        'create table "od d".employees (name text primary key, position text);'
+        'create table "od d".checkpoints (name text, position bigint)',
+        set(),
+    ),
+    "a projector that nothing remembers any more, with rows": (
+        "delete from events.subscriptions where subscription_name = 'PopularityProjector';"
+        "delete from events.projection_versions where projection_name = 'PopularityProjector'",
+        {"projector_without_checkpoint PopularityProjector", "lagging PopularityProjector"},
+    ),
+    "an empty table that no projector declares": (
+        "create table users.drafts (id int)",
+        {"table_undeclared users.drafts", "made_by_nobody users.drafts", "structure_drifted users"},
     ),
 }
 BORDER: Broken = {
@@ -114,7 +144,7 @@ STRUCTURE: Broken = {
     ),
     "a table that its projector misses": (
         "alter table users.playlist_items rename to items",
-        {"made_by_nobody users.items", "projector_table_missing users.playlist_items"},
+        {"made_by_nobody users.items", "table_undeclared users.items", "projector_table_missing users.playlist_items"},
     ),
     "an event store in a projection schema": (
         "".join(
@@ -123,14 +153,17 @@ STRUCTURE: Broken = {
         ),
         {"event_store_hidden public", "structure_drifted public"}
         | {
-            f"made_by_nobody public.{name}"
+            f"{code} public.{name}"
+            for code in ("made_by_nobody", "table_undeclared")
             for name in ("streams", "stream_events", "events", "subscriptions", "snapshots")
         },
     ),
 }
 
 
-@pytest.mark.parametrize("broken", [STORE, BORDER, STRUCTURE], ids=["store", "border", "structure"])
+@pytest.mark.parametrize(
+    "broken", [STORE, POSITIONS, BORDER, STRUCTURE], ids=["store", "positions", "border", "structure"]
+)
 def test_verify_finds_exactly_what_is_broken(run_cli: RunCli, filled: Database, broken: Broken) -> None:
     """Every one of these, and nothing else; each with words and something to do. Nothing is written."""
     for statement, _ in broken.values():

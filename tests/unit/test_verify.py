@@ -21,7 +21,7 @@ from balados_db.model import (
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.status import assess
 from balados_db.planning.strangers import Proof, Stranger, unmentioned, without
-from balados_db.planning.verify import Inspection, Trigger, checked, judge, visible
+from balados_db.planning.verify import Inspection, Positions, Trigger, checked, judge, visible
 from tests.unit.builders import (
     EMPTY_SERVER,
     FILES,
@@ -72,6 +72,18 @@ def judged(
 def with_triggers(*triggers: Trigger) -> Inspection:
     """What was seen, with these triggers alone."""
     return replace(SEEN, triggers=triggers)
+
+
+def with_positions(*names: str, layout: str | None = None) -> Inspection:
+    """What was seen, with a table of positions that nobody declared."""
+    table = TableName("members", "offsets")
+    found = Positions(table=table, projector="who", position="place", names=names, layout=layout)
+    return replace(SEEN, positions=(found,))
+
+
+def without_positions(projector: str) -> DatabaseState:
+    """No table remembers this projector."""
+    return also(in_database(checkpoints=tuple(c for c in STATE.checkpoints if c.projector != projector)))
 
 
 def row(projector: str, position: int | str | None, where: TableName = VERSIONS) -> CheckpointState:
@@ -213,7 +225,35 @@ CASES: dict[str, tuple[dict[str, Any], set[tuple[str, str, str]]]] = {
         {"state": also(with_relations(relation("stats.more", rows=1)))},
         {("rebuilt_by_nobody", "stats.more", "warning")},
     ),
-    "an empty table that nobody fills": ({"state": also(with_relations(relation("stats.more", rows=0)))}, set()),
+    "an empty table that nobody fills": (
+        {"state": also(with_relations(relation("stats.more", rows=0)))},
+        {("table_undeclared", "stats.more", "note")},
+    ),
+    "positions that look so": (
+        {"seen": with_positions("Somebody")},
+        {("checkpoints_undeclared", "members.offsets", "note")},
+    ),
+    "positions of another layout": (
+        {"seen": with_positions("Somebody", layout="marten")},
+        {("checkpoints_undeclared", "members.offsets", "warning")},
+    ),
+    "positions of a declared projector, where nobody declared them": (
+        {"seen": with_positions("Somebody", "Loans")},
+        {("checkpoints_undeclared", "members.offsets", "error")},
+    ),
+    "a projector that nothing remembers": (
+        {"state": without_positions("Loans")},
+        {("projector_without_checkpoint", "Loans", "warning"), ("lagging", "Loans", "warning")},
+    ),
+    "a projector that has never run": (
+        {
+            "state": also(
+                with_relations(relation("reading.loans", rows=0), relation("reading.fines", rows=0)),
+                state=without_positions("Loans"),
+            )
+        },
+        {("projector_without_checkpoint", "Loans", "note"), ("lagging", "Loans", "warning")},
+    ),
     "rows that migrations insert": (
         {"state": also(with_relations(relation("stats.more", rows=1)), seeded(STATS, "more"))},
         set(),
