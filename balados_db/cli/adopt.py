@@ -57,7 +57,7 @@ def _adopt(
     chosen = _chosen(session, schemas)
     files = {**read, **{name: adopted(read[name], to) for name in chosen}}
     with translated("compare"):
-        comparisons = compare(session.open, session.manifest, files, chosen)
+        comparisons = compare(session.open, session.manifest, files, chosen, reading=dry_run)
     return carry_out(session, _planner(session, files, comparisons, to, accept), dry_run=dry_run)
 
 

@@ -116,13 +116,14 @@ def _planner(manifest: Manifest, name: str) -> Planner:
     Under the lock (`ours` is given) it raises StalePlan where the stamp became one that nobody was asked about.
     """
     from balados_db.execution.planners import environment_planner
+    from balados_db.postgres.catalog import steadily
     from balados_db.postgres.reference import read_stamp
 
     stamping = environment_planner(manifest, name)
     shown: set[str | None] = set()
 
     def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
-        planned = _judged(stamping(conn, ours), read_stamp(conn), manifest, name)
+        planned = _judged(stamping(conn, ours), steadily(conn, lambda: read_stamp(conn)), manifest, name)
         if ours and planned.phrase not in {None, *shown}:
             raise StalePlan(changes=f"it was stamped {planned.phrase} meanwhile")
         shown.add(planned.phrase)

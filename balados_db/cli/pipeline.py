@@ -65,9 +65,10 @@ def carry_out(
 
 def _plan(session: Session, planner: Planner, missing: Plan | None) -> Plan:
     from balados_db.postgres.connection import translated
+    from balados_db.postgres.locking import named_blockers
 
     try:
-        with session.open() as conn, translated("look"):
+        with session.open() as conn, named_blockers(conn), translated("look"):
             return planner(conn, ())
     except NoDatabase:
         if missing is None:
@@ -77,10 +78,10 @@ def _plan(session: Session, planner: Planner, missing: Plan | None) -> Plan:
 
 def _to_be(session: Session) -> Identity:
     """The identity of a database that is not there yet: its server is, and an oid it has none."""
-    from balados_db.postgres.catalog import read_identity
+    from balados_db.postgres.catalog import looking, read_identity
     from balados_db.postgres.connection import MAINTENANCE, translated
 
-    with session.open(database=MAINTENANCE) as conn, translated("look"):
+    with session.open(database=MAINTENANCE) as conn, translated("look"), looking(conn):
         found = read_identity(conn, records=False)
     return replace(found, database=session.source.database, database_oid=0, read_only=False)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from balados_db.errors import NotInPool
+from balados_db.errors import NotAllowed, NotInPool
 from balados_db.execution.executor import Open
 from balados_db.execution.run import has_rows
 from balados_db.model import DatabaseState, Files, Manifest, Role, SchemaKind
@@ -33,15 +33,20 @@ class Made:
     seeded: tuple[str, ...]
 
 
-def compare(open_: Open, manifest: Manifest, files: Files, schemas: Sequence[str]) -> tuple[Comparison, ...]:
+def compare(
+    open_: Open, manifest: Manifest, files: Files, schemas: Sequence[str], *, reading: bool = False
+) -> tuple[Comparison, ...]:
     """Compare what is there with what the migrations would make. No migration is run for real.
 
-    Raises MigrationFailed where a migration cannot even be tried.
+    `reading`: nothing but a scratch database will do, for in this one nothing may be locked.
+    Raises MigrationFailed where a migration cannot even be tried, NotAllowed where this role may not try it.
     """
     with open_() as conn:
         with looking(conn):
             there = _structures(conn, read_state(Look(conn=conn, manifest=manifest)), schemas)
         made = _try_in_scratch(open_, conn, manifest, files, schemas)
+        if made is None and reading:
+            raise NotAllowed(role=conn.info.user, problem=_NO_SCRATCH, hint=_SCRATCH)
         if made is None:
             made = _try_and_roll_back(conn, manifest, files, schemas)
     return tuple(
@@ -53,6 +58,13 @@ def compare(open_: Open, manifest: Manifest, files: Files, schemas: Sequence[str
         )
         for name in schemas
     )
+
+
+_NO_SCRATCH = "looking alone compares in a scratch database, and it may not make one with all that this one needs"
+_SCRATCH = (
+    "let it create databases (createdb), or leave --dry-run out: then the migrations are tried here, in a transaction"
+    " that is rolled back"
+)
 
 
 def differences(schema: str, there: Structure, expected: Structure) -> tuple[Difference, ...]:

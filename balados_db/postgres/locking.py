@@ -219,6 +219,21 @@ def _blockers(conn: Connection[Any], tables: tuple[TableName, ...]) -> list[dict
     return [of_blocker(r.table, r.schema, r.pid, r.user, r.application, r.state, r.gid) for r in rows]
 
 
+@contextmanager
+def named_blockers(conn: Connection[Any]) -> Iterator[None]:
+    """Who only looks waits for those alone who lock a table against everybody: name them in the LockTimeout."""
+    try:
+        yield
+    except LockTimeout as exc:
+        if conn.closed or exc.facts.get("objects"):
+            raise
+        rows = conn.execute(query("select_exclusive_holders"))
+        objects = [of_blocker(r.table, r.schema, r.pid, r.user, r.application, r.state, r.gid) for r in rows]
+        if not objects:
+            raise
+        raise LockTimeout(blockers=_said(objects), objects=objects, hint=_patience(objects)) from exc
+
+
 def _said(objects: list[dict[str, Any]]) -> str:
     return listed(tuple(f"{o['type']} {o['identity']} {o['reason']}" for o in objects)) or "they are free again now"
 
