@@ -30,20 +30,20 @@ class Planning(Group):
         super().__init__(*args, **kwargs)
         self.original: click.Group | None = None  # None: the program itself, which this one belongs to
 
-    def source(self, ctx: click.Context) -> click.Group:
+    def source(self) -> click.Group:
         """The group whose commands these are."""
-        root = ctx.find_root().command
-        assert isinstance(root, click.Group)
-        return self.original or root
+        from balados_db.cli.main import cli
+
+        return self.original or cli
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order of the original."""
-        names = self.source(ctx).list_commands(ctx)
+        names = self.source().list_commands(ctx)
         return [name for name in names if self.get_command(ctx, name) is not None]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command as it is planned, if it can be."""
-        return planned(self.source(ctx).get_command(ctx, cmd_name), ctx)
+        return planned(self.source().get_command(ctx, cmd_name), ctx)
 
 
 def planned(original: click.Command | None, ctx: click.Context) -> click.Command | None:
