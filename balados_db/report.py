@@ -15,7 +15,7 @@ from balados_db.planning.plan import Plan
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """The outcome of a command. `result` is its answer, of the type that `balados_db.answers.ANSWERS` has for it.
+    """The outcome of a command. `result` is its answer, of the type that `balados_db.answers.table.ANSWERS` has for it.
 
     `identity` is the database that was asked, where there is no plan that says so.
     """

@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from jsonschema import Draft202012Validator
 
-from balados_db.answers import ANSWERS
+from balados_db.answers.table import ANSWERS
 from balados_db.rendering.envelope import SCHEMA
 from balados_db.rendering.schemas import named_schema
 

@@ -84,10 +84,12 @@ class EnvironmentName(Name):
 
 
 class ErrorCode(Name):
-    """An error's code, or an exit status by its name."""
+    """An error's code, or an exit status by its name; with `--schema` a command."""
 
     def proposed(self, ctx: click.Context) -> Iterable[tuple[str, str]]:
         """With the exit status."""
+        if ctx.params.get("schema"):
+            return CommandName().proposed(ctx)
         from balados_db.cli.explain import codes
         from balados_db.exits import ExitStatus
 
@@ -111,7 +113,6 @@ class CommandName(Name):
 # on purpose: consent is typed.
 _OPTIONS: dict[tuple[str, str], click.ParamType[Any]] = {
     ("--schema", "S"): SchemaName(),
-    ("--schema", "COMMAND"): CommandName(),
     ("--projector", "P"): ProjectorName(),
     ("--subscription", "NAME"): SubscriptionName(),
     ("--to", "ID"): MigrationId(),
@@ -120,7 +121,7 @@ _OPTIONS: dict[tuple[str, str], click.ParamType[Any]] = {
 }
 _ARGUMENTS: dict[tuple[str, str], click.ParamType[Any]] = {
     ("set", "name"): EnvironmentName(),
-    ("explain", "code"): ErrorCode(),
+    ("explain", "words"): ErrorCode(),
     ("create", "schema"): SchemaName(),
     ("create", "name"): SchemaName(),
     ("migrate", "schema"): SchemaName(),

@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from balados_db.answers import ANSWERS
 from balados_db.answers.answer import Answer
 from balados_db.answers.envelope import Failure, Success
+from balados_db.answers.table import ANSWERS
 from balados_db.rendering.envelope import SCHEMA
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"

@@ -105,6 +105,7 @@ LINES = {
     "an environment": ("environment set the", ["environment", "set", "the live one"]),
     "the manifest's own environment": ("environment set st", ["environment", "set", "staging"]),
     "an error code": ("explain manifest_sy", ["explain", "manifest_syntax"]),
+    "a command to explain": ("explain --schema envi", ["explain", "--schema", "environment"]),
     "a file": ("--manifest ../oth", ["--manifest", "../other one.toml"]),
     "a file behind an equals sign": ("--manifest=../oth", ["--manifest=../other one.toml"]),
     "names of the manifest that was named": (

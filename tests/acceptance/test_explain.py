@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from balados_db.answers import ANSWERS
+from balados_db.answers.table import ANSWERS
 from balados_db.cli.explain import codes, described_code
 from balados_db.exits import ExitStatus
 from tests.conftest import Result

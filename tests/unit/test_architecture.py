@@ -20,7 +20,7 @@ import pytest
 import tomli
 
 import balados_db
-from balados_db.answers import ANSWERS
+from balados_db.answers.table import ANSWERS
 from balados_db.cli.main import COMMANDS, REFUSED, cli
 from balados_db.cli.plan import Planning
 from balados_db.errors import BaladosDbError
