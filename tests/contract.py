@@ -12,10 +12,12 @@ from unittest.mock import patch
 
 from jsonschema import Draft202012Validator
 
+from balados_db.answers.progress import PROGRESS
 from balados_db.answers.table import ANSWERS
 from balados_db.rendering.envelope import SCHEMA
 from balados_db.rendering.schemas import named_schema
 
+PROGRESS_MARK = f'{{"schema": "{PROGRESS}"'
 MARK = f'{{"schema":"{SCHEMA}"'
 
 
@@ -51,6 +53,13 @@ def check(output: str) -> None:
             assert faults(json.loads(line)) == [], line
 
 
+def check_lines(errors: str) -> None:
+    """Fail where a line of progress does not follow its schema."""
+    for line in errors.splitlines():
+        if line.startswith(PROGRESS_MARK):
+            assert [error.message for error in validator("progress").iter_errors(json.loads(line))] == [], line
+
+
 @contextmanager
 def checked_outputs() -> Iterator[None]:
     """Check what every subprocess prints whose output is collected."""
@@ -58,8 +67,13 @@ def checked_outputs() -> Iterator[None]:
 
     def communicate(self: Any, *arguments: Any, **options: Any) -> Any:
         out, err = collect(self, *arguments, **options)
-        check(out if isinstance(out, str) else (out or b"").decode(errors="replace"))
+        check(_text(out))
+        check_lines(_text(err))
         return out, err
 
     with patch.object(subprocess.Popen, "communicate", communicate):
         yield
+
+
+def _text(output: str | bytes | None) -> str:
+    return output.decode(errors="replace") if isinstance(output, bytes) else output or ""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from balados_db.cli.options import CommonOptions
 
 if TYPE_CHECKING:
-    from balados_db.execution.executor import Progress
+    from balados_db.answers.progress import ProgressLine
+    from balados_db.execution.run import Progress
 
 
 def progress(options: CommonOptions) -> Progress | None:
@@ -19,16 +21,16 @@ def progress(options: CommonOptions) -> Progress | None:
     return {"json": _json, "plain": _plain, "none": None}[chosen]
 
 
-def _json(text: str, done: int, total: int) -> None:
-    print(json.dumps({"step": text, "done": done, "total": total}, ensure_ascii=False), file=sys.stderr, flush=True)
+def _json(line: ProgressLine) -> None:
+    print(json.dumps(asdict(line), ensure_ascii=False), file=sys.stderr, flush=True)
 
 
-def _plain(text: str, done: int, total: int) -> None:
+def _plain(line: ProgressLine) -> None:
     if not sys.stderr.isatty():
-        print(f"  … {text}", file=sys.stderr, flush=True)
+        print(f"  … {line.summary}", file=sys.stderr, flush=True)
         return
     width = shutil.get_terminal_size().columns - 5
-    print(f"{_CLEAR}  … {text[:width]}", end="", file=sys.stderr, flush=True)
+    print(f"{_CLEAR}  … {line.summary[:width]}", end="", file=sys.stderr, flush=True)
 
 
 _CLEAR = "\r\x1b[2K"  # one line on a terminal, written over by the next

@@ -180,19 +180,32 @@ def _shown(session: Session, follow: bool = True) -> AbstractContextManager[Call
     if not follow or chosen == "none":
         return nullcontext(lambda course: None)
     if chosen == "json":
-        return nullcontext(lambda course: _as_json(session, course))
+        begun = time.monotonic()
+        return nullcontext(lambda course: _as_json(session, course, begun))
     from balados_db.rendering.following import following
     from balados_db.rendering.human import console
 
     return following(console(sys.stderr, options.no_color), bars=chosen != "plain")
 
 
-def _as_json(session: Session, course: Course) -> None:
-    """A line for each projector whose place is known."""
+def _as_json(session: Session, course: Course, begun: float) -> None:
+    """A line for each projector."""
+    from balados_db.answers.progress import ProgressLine
+    from balados_db.rendering.following import in_words
+
     say = progress(session.options)
+    assert say is not None
     for standing in course.standings:
-        if say and standing.left is not None and standing.goal is not None:
-            say(standing.projector, standing.goal - standing.left, standing.goal)
+        known = standing.left is not None and standing.goal is not None
+        line = ProgressLine(
+            step=f"rebuild:{standing.projector}",
+            summary=in_words(standing),
+            done=(standing.goal or 0) - (standing.left or 0) if known else None,
+            total=standing.goal,
+            seconds=round(time.monotonic() - begun, 3),
+            projector=standing,
+        )
+        say(line)
 
 
 def _report(

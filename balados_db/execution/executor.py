@@ -13,6 +13,7 @@ import psycopg
 from balados_db.answers.answer import StepResult
 from balados_db.errors import BaladosDbError, ConnectionLost, ReadOnlyServer, StalePlan, Unfinished
 from balados_db.execution.handlers import HANDLERS, Run
+from balados_db.execution.run import Progress, Tracker
 from balados_db.model import Identity, Manifest, Migration
 from balados_db.plan_file import PlanFile
 from balados_db.planning.plan import Fence, Phase, Plan
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 Open = Callable[..., "Connection[Any]"]
 Planner = Callable[["Connection[Any]", tuple[int, ...]], Plan]
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +148,7 @@ def _create_database(plan: Plan, orders: Orders) -> list[StepResult]:
 
 def _phases(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any]) -> list[StepResult]:
     done: list[StepResult] = []
+    tracker = Tracker(tell=orders.progress, total=len(plan.steps)) if orders.progress else None
     for number, phase in enumerate(plan.phases):
         run = Run(
             conn=conn,
@@ -156,7 +157,7 @@ def _phases(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection
             plan=plan,
             phase=phase,
             client=socket.gethostname(),
-            progress=_progress(orders, plan, len(done)),
+            progress=tracker,
             ours=(pid_of(guard),),
         )
         try:
@@ -192,13 +193,6 @@ def _unfinished(exc: BaseException, plan: Plan, number: int) -> Unfinished:
     )
 
 
-def _progress(orders: Orders, plan: Plan, done: int) -> Callable[[str], None] | None:
-    if orders.progress is None:
-        return None
-    report, total = orders.progress, len(plan.steps)
-    return lambda text: report(text, done, total)
-
-
 def _atomic(run: Run, orders: Orders, guard: Connection[Any], *, first: bool, last: bool) -> list[StepResult]:
     """One transaction: everything in it happens, or nothing does."""
     conn, plan, phase = run.conn, run.plan, run.phase
@@ -209,11 +203,7 @@ def _atomic(run: Run, orders: Orders, guard: Connection[Any], *, first: bool, la
                 _make_sure(plan, orders, conn, guard)
             if last and orders.approved is not None:
                 plans.end(conn, orders.approved)
-            done = []
-            for step in phase.steps:
-                if run.progress:
-                    run.progress(step.summary)
-                done.append(_step(step, run))
+            done = [_step(step, run) for step in phase.steps]
             give_back_session(conn)
             if not fence_stands(conn, guard):
                 raise StalePlan(changes="the fence fell: its connection was ended")
@@ -262,8 +252,12 @@ def _refuse_stale(shown: Plan, fresh: Plan) -> None:
 
 def _step(step: Any, run: Run) -> StepResult:
     begun = time.monotonic()
+    if run.progress:
+        run.progress.begin(step)
     with translated(step.summary, run.plan.identity, fires=step.fires):
         details = HANDLERS[type(step)](step, run) or {}
+    if run.progress:
+        run.progress.end()
     return StepResult(id=step.id, summary=step.summary, seconds=time.monotonic() - begun, details=details)
 
 

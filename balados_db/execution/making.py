@@ -64,7 +64,8 @@ def apply_migrations(step: steps.ApplyMigrations, run: Run) -> Details:
     if not run.atomic:
         migrations.apply_alone(run.conn, step.schema, chosen[0])
     else:
-        migrations.apply(run.conn, step.schema, chosen, lambda m: run.progress and run.progress(m.id))
+        say = run.progress.say if run.progress else None
+        migrations.apply(run.conn, step.schema, chosen, (lambda m: say(m.id)) if say else None)
     return {"applied": len(chosen)}
 
 

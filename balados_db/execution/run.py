@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from psycopg import sql
 
 from balados_db.answers.answer import Details as Details
+from balados_db.answers.progress import ProgressLine
 from balados_db.model import (
     Manifest,
     Migration,
@@ -30,6 +32,34 @@ if TYPE_CHECKING:
 S = TypeVar("S", bound=Step)
 
 
+Progress = Callable[[ProgressLine], None]
+
+
+@dataclass(kw_only=True)
+class Tracker:
+    """Tells every step as it begins, over all phases of a plan."""
+
+    tell: Progress
+    total: int
+    begun: float = field(default_factory=time.monotonic)
+    done: int = 0
+    step: str = ""
+
+    def begin(self, step: Step) -> None:
+        """Tell that this one begins."""
+        self.step = step.id
+        self.say(step.summary)
+
+    def say(self, summary: str) -> None:
+        """Tell what is being done of the step that has begun."""
+        seconds = round(time.monotonic() - self.begun, 3)
+        self.tell(ProgressLine(step=self.step, summary=summary, done=self.done, total=self.total, seconds=seconds))
+
+    def end(self) -> None:
+        """It is done."""
+        self.done += 1
+
+
 @dataclass(kw_only=True)
 class Run:
     """What the steps of one phase share."""
@@ -40,7 +70,7 @@ class Run:
     plan: Plan
     phase: Phase
     client: str = ""
-    progress: Callable[[str], None] | None = None
+    progress: Tracker | None = None
     ours: tuple[int, ...] = ()  # processes of this run
     preserved: preservation.Preserved | None = None
     rights: dict[str, Rights] = field(default_factory=dict)

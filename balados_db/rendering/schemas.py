@@ -11,6 +11,7 @@ import msgspec
 
 from balados_db.answers.answer import Answer
 from balados_db.answers.envelope import Failure, Success
+from balados_db.answers.progress import PROGRESS, ProgressLine
 from balados_db.answers.table import ANSWERS
 from balados_db.rendering.envelope import SCHEMA
 
@@ -31,7 +32,13 @@ def failure_schema() -> Schema:
     return _complete("failure", "balados-db: no command", [{"$ref": PLACE.format(name="Failure")}])
 
 
-EXTRA = {"failure": failure_schema}  # what is printed beside the commands' objects
+def progress_schema() -> Schema:
+    """The schema of a line that `--progress json` writes."""
+    return _complete("progress", "balados-db --progress json", [{"$ref": PLACE.format(name="ProgressLine")}])
+
+
+# What is printed beside the commands' objects.
+EXTRA = {"failure": failure_schema, "progress": progress_schema}
 
 
 def named_schema(name: str) -> Schema:
@@ -49,7 +56,7 @@ def _complete(name: str, title: str, ways: list[Schema]) -> Schema:
         "$schema": DRAFT,
         "$id": f"urn:{SCHEMA.replace('/', ':')}:{name.replace(' ', ':')}",
         "title": title,
-        "description": "The one object that --json prints on standard output.",
+        "description": "What --json prints on standard output, or --progress json on standard error: a line each.",
         "anyOf": ways,
     }
     return {**found, "$defs": {name: _DEFS[name] for name in sorted(_needed(found))}}
@@ -104,7 +111,7 @@ def _references(schema: Any) -> Iterator[str]:
 
 def _definitions() -> dict[str, Schema]:
     """Every type by its name. What we write is always written whole: all properties are there, and no others."""
-    types = tuple(dict.fromkeys((Success, Failure, *ANSWERS.values())))
+    types = tuple(dict.fromkeys((Success, Failure, ProgressLine, *ANSWERS.values())))
     _, found = msgspec.json.schema_components(types, ref_template=PLACE)
     found = {name: _strict(deepcopy(schema)) for name, schema in found.items()}
     found["Success"]["properties"] |= {
@@ -114,6 +121,7 @@ def _definitions() -> dict[str, Schema]:
         # Which answer, each command says for itself.
         "result": {"type": "object"},
     }
+    found["ProgressLine"]["properties"]["schema"] = {"const": PROGRESS}
     found["InDatabase"]["properties"]["result"] = {"type": "object"}
     found["Failure"]["properties"] |= {"ok": {"const": False}, "schema": {"const": SCHEMA}}
     return found

@@ -456,7 +456,10 @@ def test_progress_is_part_of_the_conversation(filled: Database, run_cli: Run) ->
 
     steps = [json.loads(line) for line in reported.err.splitlines()]
     assert len(steps) > 3
-    assert all(step["done"] < step["total"] for step in steps)
+    assert [step["done"] for step in steps] == list(range(len(steps)))
+    assert {step["total"] for step in steps} == {len(steps)}
+    assert [step["step"] for step in steps] == [step["id"] for step in reported.json["plan"]["steps"]]
+    assert [step["seconds"] for step in steps] == sorted(step["seconds"] for step in steps)
     assert (reported.status, reported.out.count("\n"), reported.json["changed"]) == (0, 1, True)
     assert (quiet.status, quiet.out, quiet.err) == (0, "", "")
 

@@ -89,7 +89,9 @@ def test_watching_ends_when_all_have_caught_up(told: Database, tmp_path: Path) -
     assert process.returncode == 0
     assert (answer["result"]["head"], answer["result"]["caught_up"]) == (180, True)
     last = answer["result"]["projectors"][-1]["projector"]
-    assert json.loads(err.splitlines()[-1]) == {"step": last, "done": 180, "total": 180}
+    told_last = json.loads(err.splitlines()[-1])
+    assert (told_last["step"], told_last["done"], told_last["total"]) == (f"rebuild:{last}", 180, 180)
+    assert told_last["projector"] == answer["result"]["projectors"][-1]
 
 
 # ── waiting ──────────────────────────────────────────────────────────────────────────────────────────────
