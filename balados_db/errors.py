@@ -1,7 +1,7 @@
 """The error tree: every way in which a command can end badly.
 
 The docstring of a class is its message, with the facts filled in; `cure` is what to type or change next.
-`code` and `exit_status` are the contract, the words are not.
+`mends` and `again` are what a program is told to run next. `code` and `exit_status` are the contract, words are not.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ class BaladosDbError(Exception):
     code: ClassVar[str] = "failed"
     exit_status: ClassVar[ExitStatus] = ExitStatus.FAILED
     cure: ClassVar[str] = ""
+    mends: tuple[str, ...] = ()  # commands that mend it, or say more; filled in with its facts
+    again: ClassVar[str | None] = None  # or the same command, with these words added
+
+    def __init_subclass__(cls) -> None:
+        """What mends an error says nothing about a more precise one."""
+        cls.mends, cls.again = vars(cls).get("mends", ()), vars(cls).get("again")
 
     def __init__(self, *, hint: str | None = None, **facts: Any) -> None:
         self.facts = facts
@@ -34,8 +40,8 @@ class BaladosDbError(Exception):
 
     @property
     def next_actions(self) -> tuple[tuple[str, ...], ...]:
-        """Ready argument lists, where a command can mend it."""
-        return ()
+        """Ready argument lists, where a command can mend it or says more. None of them confirms anything."""
+        return tuple(tuple(word.format_map(self.facts) for word in line.split()) for line in self.mends)
 
     @property
     def message(self) -> str:
@@ -61,6 +67,7 @@ class RefusingName(UsageError):
     """There is no `{name}` command here, on purpose: the word does not say what would be destroyed."""
 
     code = "refusing_name"
+    mends = ("balados-db guide",)
 
 
 class ManifestMissing(UsageError):
@@ -68,6 +75,7 @@ class ManifestMissing(UsageError):
 
     code = "manifest_missing"
     cure = "write one with `balados-db manifest init`, or name it with --manifest FILE"
+    mends = ("balados-db manifest init",)
 
 
 class ManifestUnreadable(UsageError):
@@ -82,6 +90,7 @@ class ManifestSyntax(UsageError):
 
     code = "manifest_syntax"
     cure = "mend the line that is named, then run `balados-db manifest check`"
+    mends = ("balados-db manifest check",)
 
 
 class ManifestInvalid(UsageError):
@@ -89,18 +98,21 @@ class ManifestInvalid(UsageError):
 
     code = "manifest_invalid"
     cure = "`balados-db manifest schema` prints every key that is understood"
+    mends = ("balados-db manifest schema",)
 
 
 class UnknownSchema(UsageError):
     """{file} declares no schema {name!r}."""
 
     code = "unknown_schema"
+    mends = ("balados-db manifest check",)
 
 
 class UnknownProjector(UsageError):
     """{file} declares no projector {name!r}."""
 
     code = "unknown_projector"
+    mends = ("balados-db manifest check",)
 
 
 class NoUrl(UsageError):
@@ -108,6 +120,7 @@ class NoUrl(UsageError):
 
     code = "no_url"
     cure = "pass --url, or start one for development: balados-db server start"
+    mends = ("balados-db server start",)
 
 
 class NoUrlFor(UsageError):
@@ -149,12 +162,14 @@ class MigrationsMissing(UsageError):
 
     code = "migrations_missing"
     cure = "create it, or correct `migrations` in the manifest"
+    mends = ("balados-db check",)
 
 
 class MigrationInvalid(UsageError):
     """{file}: {problem}"""
 
     code = "migration_invalid"
+    mends = ("balados-db check",)
 
 
 class LockFileInvalid(UsageError):
@@ -169,6 +184,7 @@ class InstallSqlMissing(UsageError):
 
     code = "install_sql_missing"
     cure = "correct `install` in the manifest, or leave it out if the application installs the store"
+    mends = ("balados-db manifest check",)
 
 
 class MigrationEdited(UsageError):
@@ -176,6 +192,7 @@ class MigrationEdited(UsageError):
 
     code = "migration_edited"
     cure = "restore the files and write a new migration; a projection can be made anew: reset --schema {schema}"
+    mends = ("balados-db reset --schema {schema} --dry-run",)
 
 
 class MigrationFileMissing(UsageError):
@@ -183,6 +200,7 @@ class MigrationFileMissing(UsageError):
 
     code = "migration_file_missing"
     cure = "restore the files; a projection can be made anew: balados-db reset --schema {schema}"
+    mends = ("balados-db reset --schema {schema} --dry-run",)
 
 
 class RollbackMissing(UsageError):
@@ -197,6 +215,7 @@ class NothingToAdopt(UsageError):
 
     code = "nothing_to_adopt"
     cure = "use balados-db migrate --schema {schema}"
+    mends = ("balados-db migrate --schema {schema}",)
 
 
 class PlanFileInvalid(UsageError):
@@ -218,6 +237,7 @@ class ExtraMissing(UsageError):
 
     code = "extra_missing"
     cure = "pip install 'balados-db[{extra}]'"
+    mends = ("pip install balados-db[{extra}]",)
 
 
 # ── consent (exit 3) ─────────────────────────────────────────────────────────────────────────────────────
@@ -229,6 +249,7 @@ class NotConfirmed(BaladosDbError):
     code = "not_confirmed"
     exit_status = ExitStatus.NOT_CONFIRMED
     cure = "read what would be destroyed (--dry-run; with --json it names the phrase), then pass it with --confirm"
+    again = "--dry-run"
 
 
 # ── protected (exit 5) ───────────────────────────────────────────────────────────────────────────────────
@@ -246,6 +267,7 @@ class EnvironmentProtected(Protected):
 
     code = "environment_protected"
     cure = "if that is wrong, correct the stamp: balados-db environment set NAME"
+    mends = ("balados-db environment show",)
 
 
 class EnvironmentMismatch(Protected):
@@ -253,6 +275,7 @@ class EnvironmentMismatch(Protected):
 
     code = "environment_mismatch"
     cure = "check which database the URL names; balados-db environment show says what the database believes"
+    mends = ("balados-db environment show",)
 
 
 class ReadOnlyServer(Protected):
@@ -260,6 +283,7 @@ class ReadOnlyServer(Protected):
 
     code = "read_only"
     cure = "connect to the primary, with a role and database that may write"
+    mends = ("balados-db doctor",)
 
 
 class DependentsOutside(Protected):
@@ -294,6 +318,7 @@ class UndeclaredPositions(Protected):
         'declare each as [projectors.NAME] (its tables are rebuilt) or as [subscriptions."NAME"] '
         "(its position is kept), or delete its row if it is a leftover"
     )
+    mends = ("balados-db verify",)
 
 
 class ProjectorAcrossScope(Protected):
@@ -301,6 +326,7 @@ class ProjectorAcrossScope(Protected):
 
     code = "projector_across_scope"
     cure = "add --with-dependents to take them along, or reset all projections"
+    again = "--with-dependents"
 
 
 class ProjectorsBound(Protected):
@@ -329,6 +355,7 @@ class ProjectorTablesMissing(Protected):
 
     code = "projector_tables_missing"
     cure = "correct its `tables` in the manifest; only then can it start over without writing rows twice"
+    mends = ("balados-db verify",)
 
 
 class AcrossDatabases(Protected):
@@ -342,6 +369,7 @@ class CheckpointTableMissing(Protected):
 
     code = "checkpoint_table_missing"
     cure = "correct its name, or say `optional = true` where it comes later"
+    mends = ("balados-db verify",)
 
 
 class UnreadableText(Protected):
@@ -370,6 +398,7 @@ class EventStoreInScope(Protected):
 
     code = "event_store_in_scope"
     cure = 'declare it with kind = "event_store"'
+    mends = ("balados-db verify",)
 
 
 class UnknownEventStore(Protected):
@@ -377,6 +406,7 @@ class UnknownEventStore(Protected):
 
     code = "unknown_event_store"
     cure = "run balados-db init, or correct `layout` in the manifest"
+    mends = ("balados-db init",)
 
 
 class RecreateImpossible(Protected):
@@ -384,6 +414,7 @@ class RecreateImpossible(Protected):
 
     code = "recreate_impossible"
     cure = "empty it instead with --empty, or mend the reason"
+    again = "--empty"
 
 
 class EmptyImpossible(Protected):
@@ -391,6 +422,7 @@ class EmptyImpossible(Protected):
 
     code = "empty_impossible"
     cure = "reset it with --recreate"
+    again = "--recreate"
 
 
 class Undroppable(Protected):
@@ -405,6 +437,7 @@ class RefusedByDatabase(Protected):
 
     code = "refused_by_database"
     cure = "it is somebody's guard: ask whoever made it; one that only stops dropping lets --empty through"
+    mends = ("balados-db doctor",)
 
 
 class DropRefused(Protected):
@@ -412,6 +445,7 @@ class DropRefused(Protected):
 
     code = "drop_refused"
     cure = "drop or move what depends on it, or reset with --empty, which drops nothing"
+    again = "--empty"
 
 
 class TooLarge(Protected):
@@ -419,6 +453,7 @@ class TooLarge(Protected):
 
     code = "too_large"
     cure = "raise max_locks_per_transaction to at least {advice} and restart the server"
+    mends = ("balados-db doctor",)
 
 
 class UnfinishedReset(Protected):
@@ -427,12 +462,18 @@ class UnfinishedReset(Protected):
     code = "unfinished_reset"
     cure = "stop the projectors, then finish it: {resume}"
 
+    @property
+    def next_actions(self) -> tuple[tuple[str, ...], ...]:
+        """The command that finishes it."""
+        return (("balados-db", *self.facts["arguments"]),)
+
 
 class NotGivenBack(Protected):
     """{count} right(s) could not be given back to what was made anew: {names}. Nothing was changed."""
 
     code = "not_given_back"
     cure = "do what is said beside each, or reset with --empty, which leaves them as they are"
+    again = "--empty"
 
 
 class NotAllowed(Protected):
@@ -440,6 +481,7 @@ class NotAllowed(Protected):
 
     code = "not_allowed"
     cure = "grant what is missing, or connect as the owner"
+    mends = ("balados-db doctor",)
 
 
 class NeedsOwnSession(Protected):
@@ -448,6 +490,7 @@ class NeedsOwnSession(Protected):
 
     code = "needs_own_session"
     cure = "for this run give a URL that goes straight to the server: --url"
+    mends = ("balados-db doctor",)
 
 
 class NoTransactions(Protected):
@@ -455,6 +498,7 @@ class NoTransactions(Protected):
 
     code = "no_transactions"
     cure = "give a URL that goes straight to the server, or to a pool in transaction or session mode"
+    mends = ("balados-db doctor",)
 
 
 class PoolersConsole(Protected):
@@ -486,6 +530,7 @@ class LockHeld(Busy):
 
     code = "lock_held"
     cure = "wait for it to end, then try again"
+    mends = ("balados-db status",)
 
 
 class ProjectorsLive(Busy):
@@ -493,6 +538,7 @@ class ProjectorsLive(Busy):
 
     code = "projectors_live"
     cure = "stop them and try again, or wait for them with --wait-for-projectors SECONDS"
+    mends = ("balados-db rebuild status",)
 
 
 class ProjectorsMoved(Busy):
@@ -500,6 +546,7 @@ class ProjectorsMoved(Busy):
 
     code = "projectors_moved"
     cure = "stop it and run the same command again: everything starts over, and no event is lost"
+    again = ""
 
 
 class TemporaryDependents(Busy):
@@ -507,6 +554,7 @@ class TemporaryDependents(Busy):
 
     code = "temporary_dependents"
     cure = "end those sessions, or reset with --empty, which drops nothing"
+    again = "--empty"
 
 
 class LockTimeout(Busy):
@@ -514,6 +562,7 @@ class LockTimeout(Busy):
 
     code = "lock_timeout"
     cure = "end or commit what blocks it, or allow more time with --lock-timeout"
+    mends = ("balados-db status",)
 
 
 class PoolExhausted(Busy):
@@ -540,6 +589,7 @@ class StalePlan(BaladosDbError):
     code = "stale_plan"
     exit_status = ExitStatus.STALE_PLAN
     cure = "look at the new plan and confirm that one"
+    again = "--dry-run"
 
 
 class PlanAlreadyApplied(StalePlan):
@@ -581,6 +631,7 @@ class PartlyDone(BaladosDbError):
     code = "partial"
     exit_status = ExitStatus.PARTIAL
     cure = "mend that, then run the same command again: it does what is left"
+    again = ""
 
     @property
     def changed(self) -> bool:
@@ -597,6 +648,7 @@ class Unreachable(BaladosDbError):
     code = "unreachable"
     exit_status = ExitStatus.UNREACHABLE
     cure = "check that the server runs and listens there; --wait SECONDS waits for it"
+    again = "--wait 30"
 
 
 class AuthenticationFailed(Unreachable):
@@ -611,6 +663,7 @@ class NoDatabase(Unreachable):
 
     code = "no_database"
     cure = "create it with balados-db create"
+    mends = ("balados-db create",)
 
 
 class NotInPool(Unreachable):
@@ -624,6 +677,7 @@ class ConnectionLost(Unreachable):
     """The connection to {target} was lost: {problem}. {outcome}"""
 
     code = "connection_lost"
+    mends = ("balados-db status",)
 
 
 class ServerNotRunning(Unreachable):
@@ -631,6 +685,7 @@ class ServerNotRunning(Unreachable):
 
     code = "server_not_running"
     cure = "start it with balados-db server start"
+    mends = ("balados-db server start",)
 
 
 # ── failed (exit 1) ──────────────────────────────────────────────────────────────────────────────────────
@@ -647,6 +702,7 @@ class MigrationHalfDone(BaladosDbError):
 
     code = "migration_half_done"
     cure = "look at what is there, mend the file so that it can run again, and migrate"
+    mends = ("balados-db status",)
 
 
 class StepFailed(BaladosDbError):
@@ -660,6 +716,7 @@ class PromiseBroken(BaladosDbError):
 
     code = "promise_broken"
     cure = "look at the triggers, rules and constraints that are named; balados-db did not cause this on purpose"
+    mends = ("balados-db verify",)
 
 
 class EmbeddedMissing(BaladosDbError):
@@ -668,6 +725,7 @@ class EmbeddedMissing(BaladosDbError):
     code = "embedded_missing"
     exit_status = ExitStatus.USAGE
     cure = "pip install 'balados-db[embedded]', or set BALADOS_DB_POSTGRES_BIN to a bin directory"
+    mends = ("pip install balados-db[embedded]",)
 
 
 class EmbeddedFailed(BaladosDbError):

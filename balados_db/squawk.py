@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from balados_db.finding import Finding, Severity, note, warning
+from balados_db.finding_codes import SQUAWK
 from balados_db.model import Migration
 
 SECONDS = 60  # it takes milliseconds; whatever takes longer hangs
@@ -80,7 +81,7 @@ def _finding(found: dict[str, Any], schema: str) -> Finding:
     """Its lines count from 0. An excluded rule is not asked for by --exclude: that would silence a `.squawk.toml`."""
     rule = str(found["rule_name"])
     return Finding(
-        code="squawk_" + rule.replace("-", "_"),
+        code=SQUAWK + rule.replace("-", "_"),
         subject=schema,
         message=str(found["message"]),
         cure=str(found.get("help") or f"https://squawkhq.com/docs/{rule}"),

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 
 from balados_db.answers.progress import PROGRESS
 from balados_db.answers.table import ANSWERS
+from balados_db.cli.explain import described_findings
 from balados_db.rendering.envelope import SCHEMA
 from balados_db.rendering.schemas import named_schema
 
@@ -33,7 +34,9 @@ def faults(told: dict[str, Any]) -> list[str]:
     """What is wrong with an object by the schema of its own command; where there is none, by that of a failure."""
     name = told["command"] if told.get("command") in ANSWERS else "failure"
     found = validator(name).iter_errors(told)
-    return [f"{deepest.json_path}: {deepest.message}" for error in found for deepest in _deepest(error)]
+    wrong = [f"{deepest.json_path}: {deepest.message}" for error in found for deepest in _deepest(error)]
+    codes = {finding["code"] for finding in told["result"].get("findings", ())}
+    return wrong + [f"nobody explains {code}" for code in codes if not described_findings(code)]
 
 
 def _deepest(error: Any) -> Iterator[Any]:

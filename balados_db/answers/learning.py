@@ -89,11 +89,20 @@ class ExplainedCode:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExplainedFinding:
+    """A finding's code. Each finding of it says itself how grave it is and what to do about its subject."""
+
+    code: str
+    means: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExplainAnswer(Answer):
     """What was asked for; everything where nothing was named. `schemas`: JSON Schemas by command."""
 
     statuses: tuple[ExplainedStatus, ...] = ()
     codes: tuple[ExplainedCode, ...] = ()
+    finding_codes: tuple[ExplainedFinding, ...] = ()
     schemas: Mapping[str, Any] | None = None
 
 

@@ -14,6 +14,9 @@ import click
 from balados_db.cli.options import seconds
 from balados_db.errors import UsageError
 
+NOT_REPEATED = ("--confirm", "--url")  # consent is for one run; a URL may hold a password
+OPPOSITES = {"--empty": "--recreate", "--recreate": "--empty"}
+
 
 @dataclass
 class CommandLine:
@@ -21,6 +24,7 @@ class CommandLine:
 
     names: list[str] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
+    words: list[str] = field(default_factory=list)
     timeout: float | None = None
 
     @property
@@ -33,6 +37,13 @@ class CommandLine:
         """Whether the answer is to be one JSON object."""
         return "--json" in self.flags
 
+    def again(self, more: str) -> tuple[str, ...]:
+        """The same command with `more` words, ready to be run: without what consents to it, and without a password."""
+        added = more.split()
+        kept = [word for word in self.words if word not in (*added, *(OPPOSITES.get(word, "") for word in added))]
+        end = kept.index("--") if "--" in kept else len(kept)
+        return ("balados-db", *kept[:end], *added, *kept[end:])
+
     def read(self, root: click.Group, arguments: list[str]) -> None:
         """Walk the words as the parser will, over whatever it will refuse. Imports the command's module."""
         at: click.Command | None = root
@@ -40,10 +51,13 @@ class CommandLine:
         words = iter(arguments)
         for word in words:
             if word == "--":
+                self.words += [word, *words]
                 return
             if word.startswith("-") and len(word) > 1:
                 self._option(command, word, words)
-            elif isinstance(at, click.Group):
+                continue
+            self.words.append(word)
+            if isinstance(at, click.Group):
                 at = self._command(at, word)
                 command = at or command
 
@@ -62,10 +76,14 @@ class CommandLine:
         found = [p for p in command.params if isinstance(p, click.Option) and name in p.opts]
         if found and not found[0].is_flag:
             self._value(name, value if assigned else next(words, ""))
-        elif found:
+            return
+        self.words.append(word)
+        if found:
             self.flags.add(name)
 
     def _value(self, name: str, value: str) -> None:
+        if name not in NOT_REPEATED:
+            self.words += [name, value]
         if (name, value) == ("--format", "json"):
             self.flags.add("--json")  # another spelling of it
         if name == "--timeout":

@@ -43,7 +43,8 @@ def _tell(error: BaladosDbError, line: CommandLine, color: bool | None) -> None:
     if line.json:
         from balados_db.rendering.envelope import failure
 
-        write_object(failure(error, line.name, dry_run="--dry-run" in line.flags))
+        again = line.again(error.again) if error.again is not None else None
+        write_object(failure(error, line.name, dry_run="--dry-run" in line.flags, again=again))
         return
     click.secho(f"error[{error.code}]: {error.message}", fg="red", err=True, color=color)
     for text in listed(error):

@@ -9,17 +9,18 @@ from string import Formatter
 
 import click
 
-from balados_db.answers.learning import ExplainAnswer, ExplainedCode, ExplainedStatus
+from balados_db.answers.learning import ExplainAnswer, ExplainedCode, ExplainedFinding, ExplainedStatus
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.errors import BaladosDbError, UsageError
 from balados_db.exits import ExitStatus
+from balados_db.finding_codes import FINDING_CODES, SQUAWK
 from balados_db.report import Report
 
 
 @command(
     "explain",
-    """An error code or exit status in full; without one, all of them.
+    """The code of an error or finding, or an exit status, in full; without one, all of them.
 
     With --schema the JSON Schema of what a command prints with --json; without a command, those of all, by name.""",
 )
@@ -36,9 +37,11 @@ def explain(session: Session, words: tuple[str, ...], schema: bool) -> Report:
 
 
 def _looked_up(word: str) -> tuple[ExplainAnswer, str]:
-    if word in codes():
-        code = described_code(codes()[word])
-        return ExplainAnswer(codes=(code,)), _words_for_code(code)
+    errors = tuple(described_code(error) for code, error in codes().items() if code == word)
+    findings = described_findings(word)
+    if errors or findings:
+        texts = (*map(_words_for_code, errors), *map(_words_for_finding, findings))
+        return ExplainAnswer(codes=errors, finding_codes=findings), "\n\n".join(texts)
     status = described_status(status_named(word))
     return ExplainAnswer(statuses=(status,)), _words_for_status(status)
 
@@ -65,8 +68,8 @@ def status_named(word: str) -> ExitStatus:
     for status in ExitStatus:
         if word in (str(int(status)), status.name.lower()):
             return status
-    known = [*codes(), *(status.name.lower() for status in ExitStatus)]
-    problem = f"{word!r} is neither an error code nor an exit status"
+    known = [*codes(), *FINDING_CODES, *(status.name.lower() for status in ExitStatus)]
+    problem = f"{word!r} is neither a code nor an exit status"
     raise UsageError(problem=problem, hint=_nearest(word, known) + "`balados-db explain` lists them all")
 
 
@@ -119,6 +122,14 @@ def described_code(error: type[BaladosDbError]) -> ExplainedCode:
     )
 
 
+def described_findings(word: str | None = None) -> tuple[ExplainedFinding, ...]:
+    """The findings of this code, one or none; all of them without one."""
+    known = dict(FINDING_CODES)
+    if word is not None and word not in known and word.startswith(SQUAWK):
+        known[word] = "A rule of squawk's: its own pages say what it means."
+    return tuple(ExplainedFinding(code=code, means=means) for code, means in known.items() if word in (code, None))
+
+
 def _template(text: str) -> str:
     parts = Formatter().parse(text)
     return "".join(before + (f"<{name}>" if name else "") for before, name, _, _ in parts)
@@ -137,6 +148,18 @@ def _words_for_code(facts: ExplainedCode) -> str:
             f"  means       {facts.means}",
             f"  try again?  {_again(facts)}",
             f"  what to do  {facts.do}",
+        )
+    )
+
+
+def _words_for_finding(facts: ExplainedFinding) -> str:
+    return "\n".join(
+        (
+            f"{facts.code}: a finding",
+            "",
+            f"  {facts.means}",
+            "",
+            "  A check that finds it exits with 4, unless it is a note. The finding says what it is about.",
         )
     )
 
@@ -164,10 +187,12 @@ def _everything() -> tuple[ExplainAnswer, str]:
     answer = ExplainAnswer(
         statuses=tuple(described_status(status) for status in ExitStatus),
         codes=tuple(described_code(error) for error in codes().values()),
+        finding_codes=described_findings(),
     )
     message = {facts.code: facts.message for facts in answer.codes}
     lines = ["Exit statuses and, below each, the error codes that end with it.", ""]
     for facts in answer.statuses:
         lines.append(f"{facts.exit_status:>3}  {facts.name}: {facts.means}")
         lines += [f"       {code:<28}{message[code]}" for code in facts.codes]
+    lines += ["", "Codes of findings.", "", *(f"       {f.code:<28}{f.means}" for f in answer.finding_codes)]
     return answer, "\n".join([*lines, "", "balados-db explain CODE says what to do."])

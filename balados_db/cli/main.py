@@ -180,11 +180,11 @@ def run(arguments: list[str]) -> ExitStatus:
         return _told(exc, line)
     except click.exceptions.NoArgsIsHelpError as exc:
         if line.json:
-            return _told(UsageError(problem="Missing command.", hint=_help_for(exc)), line)
+            return _told(_usage("Missing command.", exc), line)
         click.echo(exc.format_message(), err=True)
         return ExitStatus.USAGE
     except click.ClickException as exc:
-        return _told(UsageError(problem=exc.format_message(), hint=_help_for(exc)), line)
+        return _told(_usage(exc.format_message(), exc), line)
     except _Stopped as exc:
         return _told(exc.error, line)
     except (KeyboardInterrupt, click.Abort):
@@ -209,9 +209,12 @@ def _complete(asked: str) -> ExitStatus:
     return ExitStatus.OK
 
 
-def _help_for(exc: click.ClickException) -> str:
+def _usage(problem: str, exc: click.ClickException) -> UsageError:
     ctx = getattr(exc, "ctx", None)
-    return f"try `{ctx.command_path} --help`" if ctx else "try `balados-db --help`"
+    help = f"{ctx.command_path if ctx else 'balados-db'} --help"
+    error = UsageError(problem=problem, hint=f"try `{help}`")
+    error.mends = (help,)
+    return error
 
 
 def _told(error: BaladosDbError, line: CommandLine) -> ExitStatus:

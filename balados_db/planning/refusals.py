@@ -216,7 +216,12 @@ def refuse_unfinished(state: DatabaseState, shape: Shape | None = None) -> None:
             return
     objects = [culprits.of_unfinished(name, journal) for name in journal.schemas]
     raise UnfinishedReset(
-        begun=journal.begun_at, done=journal.done, phases=journal.phases, resume=journal.resume, objects=objects
+        begun=journal.begun_at,
+        done=journal.done,
+        phases=journal.phases,
+        resume=journal.resume,
+        arguments=journal.arguments,
+        objects=objects,
     )
 
 

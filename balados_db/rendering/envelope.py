@@ -53,8 +53,8 @@ def _answer(report: Report) -> Answer:
     return replace(report.result, steps=report.done, findings=report.findings)
 
 
-def failure(error: BaladosDbError, command: str, *, dry_run: bool = False) -> str:
-    """An error as one line of JSON, of the same shape."""
+def failure(error: BaladosDbError, command: str, *, dry_run: bool = False, again: tuple[str, ...] | None = None) -> str:
+    """An error as one line of JSON, of the same shape. `again` is to be run next, beside what the error says itself."""
     return _encode(
         Failure(
             schema=SCHEMA,
@@ -78,7 +78,7 @@ def failure(error: BaladosDbError, command: str, *, dry_run: bool = False) -> st
                     details=error.facts,
                 ),
             ),
-            next_actions=error.next_actions,
+            next_actions=(*error.next_actions, *([again] if again else [])),
         )
     )
 

@@ -24,11 +24,20 @@ def test_a_code_is_explained_in_full(run_cli: RunCli) -> None:
         assert said in done.out
 
 
+def test_the_code_of_a_finding_is_explained(run_cli: RunCli) -> None:
+    """What a check found leads to what it means; a code that an error has as well is explained as both."""
+    assert "pooled: a finding\n\n  A pooler is in between" in run_cli("explain", "pooled").out
+    both = run_cli("explain", "migration_edited", "--json").json["result"]
+    assert [len(both["codes"]), len(both["finding_codes"])] == [1, 1]
+    assert run_cli("explain", "squawk_ban_drop_table").status == 0
+
+
 def test_an_exit_status_is_explained_by_number_and_by_name(run_cli: RunCli) -> None:
     """A number that a pipeline shows leads to its meaning and its codes; so does the status' name."""
     done = run_cli("explain", "8")
 
     assert "exit 8: unreachable" in done.out
+    assert "what to do  check the URL" in done.out
     assert "no_database" in done.out
     assert run_cli("explain", "partial").out.startswith("exit 9: partial")
 

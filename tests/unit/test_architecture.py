@@ -26,6 +26,7 @@ from balados_db.cli.plan import Planning
 from balados_db.errors import BaladosDbError
 from balados_db.execution.handlers import HANDLERS
 from balados_db.exits import ExitStatus
+from balados_db.finding_codes import FINDING_CODES
 from balados_db.model import TableName
 from balados_db.planning.steps import ALL_STEPS, Step
 from balados_db.postgres.queries import blocks
@@ -36,8 +37,9 @@ PACKAGE = Path(balados_db.__file__).parent
 # ── the table of rooms ───────────────────────────────────────────────────────────────────────────────────
 
 WORDS = """
-errors exits finding model manifest manifest_place manifest_file manifest_lines manifest_mistakes manifest_check manifest_proposal
-migration_files migration_check lock_file checkup squawk sql_text toml_text likeness reference decision_tree example
+errors exits finding finding_codes model manifest manifest_place manifest_file manifest_lines manifest_mistakes
+manifest_check manifest_proposal migration_files migration_check lock_file checkup squawk sql_text toml_text likeness
+reference decision_tree example
 canonical plan_file
 """
 ROOM_OF = dict.fromkeys(WORDS.split(), "words")
@@ -437,6 +439,27 @@ def test_exit_statuses_are_the_contracts() -> None:
         "terminated": 143,
     }
     assert [int(status) for status in ExitStatus if status.retryable] == [6, 8, 9, 130, 143]
+
+
+# ── findings ─────────────────────────────────────────────────────────────────────────────────────────────
+
+FINDERS = ("error", "warning", "note", "say", "Finding", "_finding", "_lacking")
+
+
+def found_codes() -> set[str]:
+    """What findings are made of, wherever their code stands in the call itself."""
+    made = [call for path in trees() for name in FINDERS for call in calls(path)[name]]
+    words = [call.args[0] if call.args else {k.arg: k.value for k in call.keywords}.get("code") for call in made]
+    return {word.value for word in words if isinstance(word, ast.Constant)}
+
+
+def test_every_finding_can_be_explained() -> None:
+    """A code that a pipeline shows leads to what it means and what to do; no explanation outlives its finding."""
+    spelled = {text for path, tree in trees().items() if path != "finding_codes.py" for _, text in strings(tree)}
+
+    assert found_codes() - set(FINDING_CODES) == set()
+    assert set(FINDING_CODES) - spelled == set()
+    assert all(": " in means and means.endswith(".") for means in FINDING_CODES.values())
 
 
 # ── commands ─────────────────────────────────────────────────────────────────────────────────────────────
