@@ -39,11 +39,11 @@ def explain(session: Session, words: tuple[str, ...], schema: bool) -> Report:
 def _looked_up(word: str) -> tuple[ExplainAnswer, str]:
     errors = tuple(described_code(error) for code, error in codes().items() if code == word)
     findings = described_findings(word)
-    if errors or findings:
-        texts = (*map(_words_for_code, errors), *map(_words_for_finding, findings))
-        return ExplainAnswer(codes=errors, finding_codes=findings), "\n\n".join(texts)
-    status = described_status(status_named(word))
-    return ExplainAnswer(statuses=(status,)), _words_for_status(status)
+    statuses = tuple(described_status(s) for s in ExitStatus if word in (str(int(s)), s.name.lower()))
+    if not (errors or findings or statuses):
+        raise _unknown(word)
+    texts = (*map(_words_for_status, statuses), *map(_words_for_code, errors), *map(_words_for_finding, findings))
+    return ExplainAnswer(statuses=statuses, codes=errors, finding_codes=findings), "\n\n".join(texts)
 
 
 # ── looking up ───────────────────────────────────────────────────────────────────────────────────────────
@@ -63,14 +63,10 @@ def _tree(error: type[BaladosDbError]) -> Iterator[type[BaladosDbError]]:
         yield from _tree(child)
 
 
-def status_named(word: str) -> ExitStatus:
-    """An exit status by its number or name. Raises UsageError with the nearest code or name."""
-    for status in ExitStatus:
-        if word in (str(int(status)), status.name.lower()):
-            return status
+def _unknown(word: str) -> UsageError:
     known = [*codes(), *FINDING_CODES, *(status.name.lower() for status in ExitStatus)]
     problem = f"{word!r} is neither a code nor an exit status"
-    raise UsageError(problem=problem, hint=_nearest(word, known) + "`balados-db explain` lists them all")
+    return UsageError(problem=problem, hint=_nearest(word, known) + "`balados-db explain` lists them all")
 
 
 def _nearest(word: str, known: list[str]) -> str:
