@@ -334,6 +334,7 @@ class ProjectorsBound(Protected):
 
     code = "projectors_bound"
     cure = "add --with-dependents to let them start over together, or reset all projections"
+    again = "--with-dependents"
 
 
 class ProjectorReadsMissing(Protected):
@@ -341,6 +342,7 @@ class ProjectorReadsMissing(Protected):
 
     code = "projector_reads_missing"
     cure = "correct its `reads` in the manifest, or apply what is pending with balados-db migrate"
+    mends = ("balados-db migrate",)
 
 
 class ProjectorWithoutPosition(Protected):
@@ -348,6 +350,7 @@ class ProjectorWithoutPosition(Protected):
 
     code = "projector_without_position"
     cure = "name the projector in the manifest as its checkpoint table does, or declare that table as [[checkpoints]]"
+    mends = ("balados-db verify",)
 
 
 class ProjectorTablesMissing(Protected):

@@ -41,6 +41,10 @@ FINDING_CODES: Mapping[str, str] = {
     "temporary_dependent": "Another session's temporary object depends on a projection: it goes when that session ends.",
     "checkpoints_missing": "A table of positions does not exist: correct its name in the manifest, or make it.",
     "position_null": "A position is NULL, which projectors read in different ways: forget it.",
+    "checkpoints_undeclared": "A table looks as if it held positions, and the manifest does not say so: declare it as [[checkpoints]].",
+    "projector_without_checkpoint": "No table of positions knows the projector: mend its name, or declare the [[checkpoints]] that do.",
+    "projector_read_missing": "A table that a projector is said to read does not exist: correct `reads`, or migrate.",
+    "table_undeclared": "An empty table of a projection is declared by no projector: name it among the tables of the one that fills it.",
     "projector_table_missing": "A table that a projector is declared to fill does not exist: correct the manifest.",
     "rebuilt_by_nobody": "No declared projector fills this table: emptied, its rows do not come back.",
     # rebuild
