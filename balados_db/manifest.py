@@ -25,6 +25,7 @@ from balados_db.manifest_file import (
     EventStoreSection,
     ManifestFile,
     ProjectorSection,
+    RebuildSection,
     SchemaSection,
     Section,
     SetForget,
@@ -44,6 +45,7 @@ from balados_db.model import (
     SchemaKind,
     Scope,
     TableName,
+    Trigger,
 )
 
 PRESETS = Path(__file__).parent / "presets"
@@ -176,6 +178,7 @@ def _decode(raw: dict[str, Any], file: Path) -> ManifestFile:
         "event_store": (reader.section, EventStoreSection),
         "confirmation": (reader.section, ConfirmationSection),
         "environments": (reader.section, EnvironmentsSection),
+        "rebuild": (reader.section, RebuildSection),
     }
     parts: dict[str, Any] = {}
     for key, value in raw.items():
@@ -201,6 +204,7 @@ def _resolve(written: ManifestFile, file: Path) -> Manifest:
         checkpoints=checkpoints,
         subscriptions={name: section.replay for name, section in written.subscriptions.items()},
         phrases=resolver.phrases(),
+        trigger=resolver.trigger(),
         protected=tuple(dict.fromkeys((*EnvironmentsSection().protected, *written.environments.protected))),
         databases=databases,
     )
@@ -426,6 +430,19 @@ class _Resolver(_Reader):
         if "set" in written:
             return self.section(written, SetForget, at)
         return self.section(written, SqlForget, at)
+
+    def trigger(self) -> Trigger | None:
+        """What is set off after a reset, if anything is."""
+        said = self.written.rebuild
+        if said.notify is not None and not 0 < len(said.notify.encode()) < 64:
+            raise self.invalid("rebuild.notify", "a channel's name has 1 to 63 bytes")
+        if said.command and not said.command[0]:
+            raise self.invalid("rebuild.command", "the program comes first, each argument is a word of its own")
+        if not 0 < said.timeout < float("inf"):
+            raise self.invalid("rebuild.timeout", "say how many seconds the command may take")
+        if said.notify is None and not said.command:
+            return None
+        return Trigger(notify=said.notify, command=said.command, timeout=said.timeout)
 
     def phrases(self) -> Mapping[Scope, str]:
         """The phrases; never shorter than the default, nor with blanks that nobody sees."""

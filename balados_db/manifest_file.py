@@ -124,6 +124,14 @@ class EnvironmentsSection(Section, frozen=True):
     protected: tuple[str, ...] = ("production",)
 
 
+class RebuildSection(Section, frozen=True):
+    """What is set off after a reset: NOTIFY on a channel, and a command, which may take `timeout` seconds."""
+
+    notify: str | None = None
+    command: tuple[str, ...] = ()
+    timeout: float = 60.0
+
+
 class ManifestFile(Section, frozen=True):
     """The manifest as it is written."""
 
@@ -137,6 +145,7 @@ class ManifestFile(Section, frozen=True):
     event_store: EventStoreSection | None = None
     confirmation: ConfirmationSection = ConfirmationSection()
     environments: EnvironmentsSection = EnvironmentsSection()
+    rebuild: RebuildSection = RebuildSection()
 
 
 def json_schema() -> dict[str, Any]:

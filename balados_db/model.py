@@ -131,6 +131,15 @@ class CheckpointTable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trigger:
+    """What is set off after a reset: a channel to notify, a command to run and how many seconds it may take."""
+
+    notify: str | None = None
+    command: tuple[str, ...] = ()
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What the manifest says, resolved: presets merged, paths absolute, table names split."""
 
@@ -143,6 +152,7 @@ class Manifest:
     subscriptions: Mapping[str, str] = field(default_factory=dict)
     phrases: Mapping[Scope, str] = field(default_factory=dict)
     protected: tuple[str, ...] = ("production",)
+    trigger: Trigger | None = None
     databases: Mapping[str, str | None] = field(default_factory=dict)  # URLs of those beside the main one
     database: str | None = None  # the one that this is a part for; None for the whole manifest
 

@@ -35,7 +35,8 @@ class Details(TypedDict, total=False):
     """What there is to count of a step; each kind of step has its own.
 
     `facts`: catalog facts of the fingerprint; `tables_hashed`: kept tables whose rows were hashed; `forgotten` and
-    `rewound`: positions; `not_restored`: rights, in words; `receipt`: its id, as `history` shows it.
+    `rewound`: positions; `not_restored`: rights, in words; `receipt`: its id, as `history` shows it;
+    `exit_status`: of the manifest's command that was run after a reset.
     """
 
     applied: int
@@ -51,6 +52,7 @@ class Details(TypedDict, total=False):
     rewound: int
     not_restored: tuple[str, ...]
     receipt: int | None
+    exit_status: int
 
 
 @dataclass(frozen=True, kw_only=True)

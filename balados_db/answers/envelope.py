@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from balados_db.answers.answer import Answer, Target
-from balados_db.model import Session
+from balados_db.model import Session, Trigger
 from balados_db.planning.plan import Danger, Destroyed, Kept, StartsOver, Way
 
 
@@ -42,6 +42,7 @@ class ShownPlan:
     connected: tuple[Session, ...]
     stale: tuple[str, ...]
     not_restored: tuple[str, ...]
+    trigger: Trigger | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,13 +54,23 @@ def carry_out(
         outcome = execute(plan, session.orders(planner, patience))
     finally:
         clear_progress(session.options)
-    return Report(
+    report = Report(
         command=session.command,
         plan=plan,
         done=outcome.done,
         warnings=(*plan.warnings, *outcome.warnings),
         next=_next(plan),
     )
+    return report if plan.trigger is None else _pulled(report, plan, session)
+
+
+def _pulled(report: Report, plan: Plan, session: Session) -> Report:
+    """The report with what the manifest sets off once the reset is done."""
+    from balados_db.execution.trigger import pull
+
+    receipt = next((step.details["receipt"] for step in reversed(report.done) if "receipt" in step.details), None)
+    pulled = pull(plan, receipt, session.open, session.manifest.file.parent)
+    return replace(report, done=(*report.done, *pulled.done), warnings=(*report.warnings, *pulled.warnings))
 
 
 def _plan(session: Session, planner: Planner, missing: Plan | None) -> Plan:

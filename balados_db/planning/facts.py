@@ -45,6 +45,12 @@ def deed_facts(manifest: Manifest) -> dict[str, object]:
     return {"forget": {str(c.table): _deed(c) for c in manifest.checkpoints}, **seed}
 
 
+def trigger_facts(manifest: Manifest) -> dict[str, object]:
+    """What is set off after the reset: whoever confirms it confirms that as well."""
+    found = manifest.trigger
+    return {"notify": found.notify, "command": list(found.command)} if found else {}
+
+
 def _deed(checkpoint: CheckpointTable) -> dict[str, object]:
     return {
         "projector": checkpoint.projector,
@@ -139,6 +145,10 @@ def _deeds(before: Facts, after: Facts) -> Iterator[str]:
     yield "what the manifest says about forgetting positions or seeding the event store"
 
 
+def _trigger(before: Facts, after: Facts) -> Iterator[str]:
+    yield "what the manifest sets off after a reset"
+
+
 def _stamp(before: Facts, after: Facts) -> Iterator[str]:
     yield f"its stamp: it was {before.get('name') or 'not stamped'}, and is {after.get('name') or 'not stamped'}"
 
@@ -188,5 +198,6 @@ _WORDS = {
     "relations": _relations,
     "checkpoints": _checkpoints,
     "deeds": _deeds,
+    "trigger": _trigger,
     "stamp": _stamp,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
@@ -10,7 +11,7 @@ from typing import Any
 
 from balados_db.canonical import digest, plain
 from balados_db.errors import StalePlan
-from balados_db.model import Identity, Session, TableName
+from balados_db.model import Identity, Session, TableName, Trigger
 from balados_db.planning.facts import changes
 from balados_db.planning.steps import OpenJournal, Step
 
@@ -120,6 +121,7 @@ class Plan:
     not_restored: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     connected: tuple[Session, ...] = ()
+    trigger: Trigger | None = None  # what is set off after the commit
     fence: Fence | None = None
     preconditions: Mapping[str, Any] = field(default_factory=dict)
 
@@ -177,6 +179,11 @@ class Plan:
             changed += (f"its danger: it was {danger.value}, and is {self.danger.value}",)
         if changed:
             raise StalePlan(changes="; ".join(changed), changed=changed, planned=digest(facts), now=self.digest)
+
+
+def in_shell(words: tuple[str, ...]) -> str:
+    """A command as it is typed."""
+    return shlex.join(words)
 
 
 def one_phase(name: str, steps: list[Step] | tuple[Step, ...], locks: Locks | None = None) -> tuple[Phase, ...]:

@@ -13,7 +13,7 @@ from balados_db.model import (
     TableName,
 )
 from balados_db.planning.companions import reads_elsewhere, shown_by
-from balados_db.planning.facts import deed_facts, migration_facts, position_facts, relation_facts
+from balados_db.planning.facts import deed_facts, migration_facts, position_facts, relation_facts, trigger_facts
 from balados_db.planning.keeping import kept_schemas
 from balados_db.planning.phases import Ground, reset_phases
 from balados_db.planning.plan import Danger, Destroyed, Fence, Plan, StartsOver
@@ -67,6 +67,7 @@ def plan_reset(
         stale=obstacles.stale,
         not_restored=_not_restored(state, shape),
         warnings=_warnings(state, manifest, request, shape, obstacles),
+        trigger=manifest.trigger if shape.projectors or shape.store else None,
         fence=_fence(state, manifest, shape),
         preconditions=_preconditions(state, manifest, files, shape),
     )
@@ -258,4 +259,5 @@ def _preconditions(state: DatabaseState, manifest: Manifest, files: Files, shape
         "relations": relation_facts(state, names),
         "checkpoints": position_facts(state),
         "deeds": deed_facts(manifest),
+        "trigger": trigger_facts(manifest),
     }

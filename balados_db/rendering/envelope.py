@@ -112,6 +112,7 @@ def _plan(plan: Plan | None) -> ShownPlan | None:
         connected=plan.connected,
         stale=plan.stale,
         not_restored=plan.not_restored,
+        trigger=plan.trigger,
     )
 
 

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from balados_db.finding import Severity
-from balados_db.planning.plan import Danger, Destroyed, Kept, Plan
+from balados_db.planning.plan import Danger, Destroyed, Kept, Plan, in_shell
 from balados_db.planning.steps import ForgetCheckpoints, listed
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def render_plan(plan: Plan, out: Console, source: str | None = None) -> None:
     _will(plan, out)
     _keeps(plan, out)
     _connected(plan, out)
+    _afterwards(plan, out)
     for text in plan.not_restored:
         out.print(f"  [yellow]cannot be given back by this role:[/] {escape(text)}")
     for text in plan.stale:
@@ -161,6 +162,15 @@ def _connected(plan: Plan, out: Console) -> None:
         return
     who = tuple(f"{s.application or 'unnamed'} (process {s.pid}, user {s.user}, {s.client})" for s in plan.connected)
     out.print(f"\nConnected meanwhile: {escape(listed(who))}")
+
+
+def _afterwards(plan: Plan, out: Console) -> None:
+    trigger = plan.trigger
+    if trigger is None:
+        return
+    notify = [f"notify channel {trigger.notify}"] if trigger.notify else []
+    command = [f"run {in_shell(trigger.command)} (for {trigger.timeout:g} s at most)"] if trigger.command else []
+    out.print(f"\nAfterwards: {escape(', '.join([*notify, *command]))}")
 
 
 def _kept(kept: Kept) -> str:
@@ -275,7 +285,8 @@ def _done(report: Report) -> list[str]:
         return [step.summary for step in report.done]
     plain = (*_CEREMONY, "EmptyTables", "RestartSequences", "DropRelations", "ForgetCheckpoints")
     hidden = {step.id for step in report.plan.steps if type(step).__name__ in plain}
-    lines = [step.summary for step in report.done if step.id not in hidden]
+    well = [step for step in report.done if not step.details.get("exit_status")]
+    lines = [step.summary for step in well if step.id not in hidden]
     tables = len(report.plan.destroys)
     if tables and report.plan.command == "reset":
         lines.append(f"{'1 table is' if tables == 1 else f'{tables} tables are'} empty")

@@ -125,6 +125,11 @@ MISTAKES = {
         "did you mean 'members'?",
     ),
     "a read without a schema": (SMALL + "[projectors.P]\nreads = ['cards']\n", "projectors.P.reads", "a dot"),
+    "a channel without a name": (SMALL + "[rebuild]\nnotify = ''\n", "rebuild.notify", "1 to 63 bytes"),
+    "a channel that is cut": (SMALL + f"[rebuild]\nnotify = '{'x' * 64}'\n", "rebuild.notify", "1 to 63 bytes"),
+    "a command in one word": (SMALL + "[rebuild]\ncommand = 'a b'\n", "rebuild.command", "array"),
+    "a command without a program": (SMALL + "[rebuild]\ncommand = ['', 'b']\n", "rebuild.command", "the program"),
+    "a command for no time": (SMALL + "[rebuild]\ntimeout = 0\n", "rebuild.timeout", "how many seconds"),
     "reads in the singular": (SMALL + "[projectors.P]\nread = []\n", "projectors.P.read", "did you mean 'reads'?"),
     # checkpoints
     "a checkpoint table without a schema": (

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from balados_db import errors
-from balados_db.model import CheckpointState, Manifest, Projector, RelationKind, Scope
+from balados_db.model import CheckpointState, Manifest, Projector, RelationKind, Scope, Trigger
+from balados_db.planning.facts import changes
 from balados_db.planning.plan import Danger
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.shape import ResetRequest
@@ -506,6 +507,18 @@ def test_a_projector_that_names_no_tables_is_not_safe() -> None:
 
     assert plan.danger is Danger.CAUTION
     assert any("Bare" in text for text in plan.warnings)
+
+
+def test_what_is_set_off_afterwards_is_part_of_what_is_confirmed() -> None:
+    """Another command is another plan, and said to be; where no projector starts over nothing is set off."""
+    first, other = (replace(MANIFEST, trigger=Trigger(command=(word,))) for word in ("start", "stop"))
+    plan, changed = (Row(id="", request=COUNTER, manifest=m).plan() for m in (first, other))
+
+    assert plan.trigger == Trigger(command=("start",))
+    assert plan.digest != changed.digest
+    assert changes(plan.facts, changed.facts) == ("what the manifest sets off after a reset",)
+    assert Row(id="", request=SYSTEM, manifest=first).plan().trigger is None
+    assert Row(id="", request=EVENTS, manifest=first).plan().trigger is not None
 
 
 INDEX = projecting(Projector(name="Index", fills_nothing=True))

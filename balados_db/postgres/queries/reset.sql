@@ -242,3 +242,7 @@ select n.nspname as schema, c.relname as name
 -- The sum does not depend on the order of the rows.
 select pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(t::text, 0))
   from only {table} t
+
+-- notify --
+-- Delivered when its transaction commits.
+select pg_catalog.pg_notify(%(channel)s, %(payload)s)
