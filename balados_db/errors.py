@@ -78,6 +78,19 @@ class ManifestMissing(UsageError):
     mends = ("balados-db manifest init",)
 
 
+class NoAppend(UsageError):
+    """Layout {layout} does not say how an event is appended."""
+
+    code = "no_append"
+    cure = 'write the statement as `append` into [event_store], with layout = "custom"'
+
+
+class UnknownSubscriber(UsageError):
+    """{file} declares neither a projector nor a subscription {name}."""
+
+    code = "unknown_subscriber"
+
+
 class ManifestUnreadable(UsageError):
     """{file}: cannot be read: {problem}"""
 
@@ -359,6 +372,13 @@ class ProjectorTablesMissing(Protected):
     code = "projector_tables_missing"
     cure = "correct its `tables` in the manifest; only then can it start over without writing rows twice"
     mends = ("balados-db verify",)
+
+
+class NotForTests(Protected):
+    """Database {database} on {server} is stamped {environment}: no tests make databases beside it."""
+
+    code = "not_for_tests"
+    cure = "give the tests a server of their own"
 
 
 class AcrossDatabases(Protected):
@@ -706,6 +726,13 @@ class MigrationHalfDone(BaladosDbError):
     code = "migration_half_done"
     cure = "look at what is there, mend the file so that it can run again, and migrate"
     mends = ("balados-db status",)
+
+
+class TemplateFailed(BaladosDbError):
+    """The template database for tests was not made: {problem}"""
+
+    code = "template_failed"
+    cure = "`balados-db up` on an empty database fails the same way"
 
 
 class StepFailed(BaladosDbError):

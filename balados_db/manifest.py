@@ -326,6 +326,7 @@ class _Resolver(_Reader):
             guards=store.guards,
             triggers=store.triggers,
             liveness=Liveness(table=self._in_store(live.table), id=live.id, name=live.name) if live else None,
+            append=store.append,
         )
 
     def _lies_in(self, schema: str) -> str:
@@ -414,6 +415,7 @@ class _Resolver(_Reader):
             where=section.where,
             refuses_undeclared=section.undeclared != "keep" if section.undeclared else not self._of_store(table),
             optional=section.optional,
+            record=section.record,
         )
 
     def _of_store(self, table: TableName) -> bool:

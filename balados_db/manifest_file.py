@@ -65,7 +65,10 @@ class SqlForget(Section, frozen=True):
 
 
 class CheckpointSection(Section, frozen=True):
-    """A table that remembers how far projectors got, and how to forget that."""
+    """A table that remembers how far projectors got, and how to forget that.
+
+    `record`: a statement for tests, which makes a row.
+    """
 
     table: str
     projector: str
@@ -75,6 +78,7 @@ class CheckpointSection(Section, frozen=True):
     where: str | None = None
     undeclared: Literal["keep", "refuse"] | None = None
     optional: bool = False
+    record: str | None = None
 
 
 class SubscriptionSection(Section, frozen=True):
@@ -92,7 +96,10 @@ class LivenessSection(Section, frozen=True):
 
 
 class EventStoreSection(Section, frozen=True):
-    """What an event store looks like; for layout = "custom", and the shape of every preset."""
+    """What an event store looks like; for layout = "custom", and the shape of every preset.
+
+    `append`: a statement for tests, which adds one event.
+    """
 
     proof: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
@@ -103,6 +110,7 @@ class EventStoreSection(Section, frozen=True):
     guards: dict[str, tuple[Literal["update", "delete", "truncate"], ...]] = {}
     triggers: dict[str, tuple[str, ...]] = {}
     liveness: LivenessSection | None = None
+    append: str | None = None
     checkpoints: tuple[CheckpointSection, ...] = ()
 
 

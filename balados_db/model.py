@@ -83,6 +83,9 @@ class Layout:
     guards: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by table: what its triggers refuse
     triggers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by table: those that the store works with
     liveness: Liveness | None = None
+    append: str | None = (
+        None  # adds one event, for tests: %(stream)s, %(type)s, %(data)s and %(metadata)s, JSON as text
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +131,7 @@ class CheckpointTable:
     where: str | None = None
     refuses_undeclared: bool = False
     optional: bool = False
+    record: str | None = None  # makes a row, for tests: %(projector)s, %(position)s
 
 
 @dataclass(frozen=True, kw_only=True)

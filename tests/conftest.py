@@ -23,11 +23,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from balados_db.testing.desk import Desk, ask
-from balados_db.testing.server import Embedded, Server, choose
+from balados_db.testing.plugin import use_server
+from balados_db.testing.server import Embedded, choose
 from tests import contract, pooler, shells
 from tests.torture.outcomes import Outcomes
 
+pytest_plugins = ["balados_db.testing.plugin"]  # for an editable install that is older than its entry point
 ROOT = Path(__file__).resolve().parent.parent
 IMAGE = "postgres:15"
 SETTINGS = {"max_prepared_transactions": "10", "max_connections": "100", "wal_level": "logical"}
@@ -42,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The first process of a run chooses the server, and hears what all tests report; workers ask it for the URL."""
+    """The first process of a run chooses the server, and hears what all tests report."""
     if config.getoption("--dsn"):
         os.environ["BALADOS_DB_TEST_DSN"] = config.getoption("--dsn")
     if hasattr(config, "workerinput"):
@@ -53,34 +54,23 @@ def pytest_configure(config: pytest.Config) -> None:
     chosen = choose(url=url, image=IMAGE, home=home / "server", settings=SETTINGS, keep=False)
     if os.environ.get("ENGINE_REQUIRED") == "1" and isinstance(chosen, Embedded):
         raise pytest.UsageError(f"ENGINE_REQUIRED=1, and there would be no container: {chosen.why}")
-    config.stash[_SERVER] = chosen
+    use_server(config, chosen)
 
 
-_HOME, _SERVER, _DESK = pytest.StashKey[Path](), pytest.StashKey[Server](), pytest.StashKey[Desk]()
+_HOME = pytest.StashKey[Path]()
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of xdist where to ask: all of them share one server."""
-    stash = node.config.stash
-    if _DESK not in stash:
-        stash[_DESK] = Desk(stash[_SERVER])
-    node.workerinput["desk"] = stash[_DESK].address
-
-
+@pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
+    """After our own plugin has stopped the server."""
     if _HOME in config.stash:
-        config.stash[_SERVER].stop()
         shutil.rmtree(config.stash[_HOME], ignore_errors=True)
 
 
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    if _SERVER not in config.stash:
-        return []
+def pytest_report_header() -> list[str]:
     missing = "NOT INSTALLED, tests/integration/test_pooler.py proves nothing"
     without = ", ".join(shells.missing())
     return [
-        f"PostgreSQL: {config.stash[_SERVER].said}",
         f"pgbouncer: {pooler.binary() or missing}",
         f"shells: {', '.join(shells.SHELLS)}{f'; NOT INSTALLED, not tried: {without}' if without else ''}",
     ]
@@ -94,11 +84,9 @@ def _contract() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def server(pytestconfig: pytest.Config) -> str:
+def server(balados_server: str) -> str:
     """The URL of a server on which this run may create databases."""
-    if _SERVER in pytestconfig.stash:
-        return pytestconfig.stash[_SERVER].start()
-    return ask(pytestconfig.workerinput["desk"])  # type: ignore[attr-defined]
+    return balados_server
 
 
 @dataclass

@@ -5,19 +5,20 @@ Choosing starts nothing: a run whose tests need no database pays for none.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import warnings
 from collections.abc import Mapping
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol
-
-from balados_db.embedded import EmbeddedServer
-from balados_db.embedded.server import CARELESS
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from testcontainers.community.postgres import PostgresContainer
+
+    from balados_db.embedded import EmbeddedServer
 
 
 class Server(Protocol):
@@ -128,13 +129,16 @@ class Container(_Ours):
     def __init__(self, image: str, settings: Mapping[str, str]) -> None:
         super().__init__()
         self.said = f"a container of {image}, by testcontainers"
-        self._image, self._settings = image, {**CARELESS, **settings}
+        self._image, self._settings = image, settings
         self._container: PostgresContainer | None = None
 
     def _start(self) -> str:
         from testcontainers.community.postgres import PostgresContainer
 
-        options = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
+        from balados_db.embedded.server import CARELESS
+
+        settings = {**CARELESS, **self._settings}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         container = PostgresContainer(self._image, driver=None).with_command(["postgres", *options])
         self._container = container.__enter__()  # which removes what did not become ready
         return str(self._container.get_connection_url())
@@ -145,19 +149,33 @@ class Container(_Ours):
 
 
 class Embedded(_Ours):
-    """Binaries of this machine, or of `balados-db[embedded]`."""
+    """Binaries of this machine, or of `balados-db[embedded]`. With `keep`, its data is there for the next run."""
 
     def __init__(self, home: Path, settings: Mapping[str, str], *, keep: bool, why: str) -> None:
         super().__init__()
         self.said, self.why = f"embedded, from the PostgreSQL binaries at hand ({why})", why
-        self._server: Any = EmbeddedServer(home, durable=False, settings=settings)
-        self._keep = keep
+        self._home, self._settings, self._keep = home, settings, keep
+
+    @cached_property
+    def _server(self) -> EmbeddedServer:
+        from balados_db.embedded import EmbeddedServer
+
+        return EmbeddedServer(self._home, durable=False, settings=self._settings)
 
     def _start(self) -> str:
-        return str(self._server.start())
+        import fcntl
+
+        self._home.parent.mkdir(parents=True, exist_ok=True)
+        self._users = (self._home.parent / "users").open("a")
+        fcntl.flock(self._users, fcntl.LOCK_SH)
+        return self._server.start()
 
     def _stop(self) -> None:
-        if self._keep:
-            self._server.stop()
-        else:
-            self._server.discard()
+        import fcntl
+
+        with self._users, contextlib.suppress(BlockingIOError):  # another run uses it: the last one stops it
+            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if self._keep:
+                self._server.stop()
+            else:
+                self._server.discard()

@@ -208,6 +208,7 @@ def test_every_dependency_is_imported_somewhere() -> None:
 HEAVY = ("psycopg", "yoyo", "questionary", "prompt_toolkit", "rich", "msgspec", "tomli", "sqlparse")
 CHEAP = {
     "import balados_db": "import balados_db",
+    "the pytest plugin": "import balados_db.testing.plugin",
     "--version": "from balados_db.cli.main import run; run(['--version'])",
     "--help": "from balados_db.cli.main import run; run(['--help'])",
     "reset --help": "from balados_db.cli.main import run; run(['reset', '--help'])",

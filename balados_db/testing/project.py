@@ -1,0 +1,64 @@
+"""A project as far as its tests are concerned: its manifest, and a name for what a migrated database of it holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from balados_db import __version__
+from balados_db.errors import AcrossDatabases
+from balados_db.manifest import load_manifest
+
+if TYPE_CHECKING:
+    from balados_db.model import Manifest
+
+PREFIX = "balados_test_"  # every database that a test run makes begins like this
+MADE_BY_PYTHON = "__pycache__"
+
+
+class Project:
+    """Names of databases: `balados_test_PROJECT_template_CONTENT`, `…_building`, and `…_RUN_NUMBER` for each test.
+
+    PROJECT stands for the manifest's place, so that two checkouts never drop each other's databases; CONTENT for all
+    that a template is made from.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Read the manifest. Raises what `load_manifest` does, and AcrossDatabases."""
+        self.manifest = load_manifest(file)
+        if len(self.manifest.parts) > 1:
+            raise AcrossDatabases(names=", ".join(self.manifest.parts), command="the pytest plugin")
+        self.prefix = f"{PREFIX}{_short(str(self.manifest.file).encode())}_"
+        self.templates = f"{self.prefix}template_"
+        self.building = f"{self.prefix}building"
+
+    @property
+    def template(self) -> str:
+        """The name of the template that the files of this moment make."""
+        return f"{self.templates}{_short(*_contents(self.manifest))}"
+
+
+def _short(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()[:12]
+
+
+def _contents(manifest: Manifest) -> Iterator[bytes]:
+    """All that decides what `balados-db up` makes: the manifest, migrations, install SQL, presets, and ourselves."""
+    yield __version__.encode()
+    yield manifest.file.read_bytes()
+    for schema in manifest.schemas:
+        yield repr((schema.name, schema.layout)).encode()
+        for folder in (schema.migrations, schema.install):
+            yield from _files(folder) if folder else ()
+
+
+def _files(folder: Path) -> Iterator[bytes]:
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and MADE_BY_PYTHON not in file.parts:
+            yield file.relative_to(folder).as_posix().encode()
+            yield file.read_bytes()

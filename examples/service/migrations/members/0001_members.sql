@@ -1,0 +1,4 @@
+create table members (
+  email text primary key,
+  joined_at timestamptz not null default now()
+);

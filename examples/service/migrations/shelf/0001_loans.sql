@@ -1,0 +1,4 @@
+create table loans (
+  book text primary key,
+  member text not null
+);
