@@ -129,7 +129,9 @@ def balados_manifest(pytestconfig: pytest.Config) -> Path:
     """
     manifest = manifest_of(pytestconfig)
     if manifest is None:
-        raise pytest.UsageError(f"no balados-db.toml in {pytestconfig.rootpath} or above: give --balados-manifest FILE")
+        from balados_db.errors import ManifestMissing
+
+        raise ManifestMissing(looked_for=f"balados-db.toml in {pytestconfig.rootpath} or above, or --balados-manifest,")
     return manifest
 
 

@@ -166,15 +166,15 @@ class Embedded(_Ours):
         import fcntl
 
         self._home.parent.mkdir(parents=True, exist_ok=True)
-        self._users = (self._home.parent / "users").open("a")
-        fcntl.flock(self._users, fcntl.LOCK_SH)
+        self._in_use = (self._home.parent / "in-use").open("a")
+        fcntl.flock(self._in_use, fcntl.LOCK_SH)
         return self._server.start()
 
     def _stop(self) -> None:
         import fcntl
 
-        with self._users, contextlib.suppress(BlockingIOError):  # another run uses it: the last one stops it
-            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with self._in_use, contextlib.suppress(BlockingIOError):  # another run uses it: the last one stops it
+            fcntl.flock(self._in_use, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if self._keep:
                 self._server.stop()
             else:

@@ -180,7 +180,7 @@ def test_a_project_without_a_manifest_hears_nothing_of_it(tmp_path: Path, run_py
 
     assert "balados-db:" not in run.stdout
     assert "1 passed, 1 error" in run.stdout
-    assert "no balados-db.toml" in run.stdout
+    assert "No manifest: balados-db.toml" in run.stdout
 
 
 def wait_for(is_so: Callable[[], bool]) -> None:
