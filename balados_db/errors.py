@@ -681,6 +681,13 @@ class AuthenticationFailed(Unreachable):
     cure = "check user name and password"
 
 
+class EncryptionFailed(Unreachable):
+    """{target} and the connection's settings do not agree about TLS: {problem}"""
+
+    code = "encryption_failed"
+    cure = "compare sslmode and the certificates that the URL or PG* variables name with what the server offers"
+
+
 class NoDatabase(Unreachable):
     """Database {database!r} does not exist on {target}."""
 

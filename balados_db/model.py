@@ -268,6 +268,7 @@ class Identity:
     in_recovery: bool = False
     read_only: bool = False
     pooled: bool = False  # a pooler is in between: each transaction may be another session's
+    source: str = ""  # where the URL came from: the one thing here that the client knows
     environment: str | None = None
     lock_room: int = 6400  # max_locks_per_transaction × (max_connections + max_prepared_transactions)
 

@@ -25,12 +25,13 @@ from psycopg import sql
 
 from balados_db.testing.plugin import use_server
 from balados_db.testing.server import Embedded, choose
-from tests import contract, pooler, shells
+from tests import contract, listening, pooler, shells
 from tests.torture.outcomes import Outcomes
 
 pytest_plugins = ["balados_db.testing.plugin"]  # for an editable install that is older than its entry point
 ROOT = Path(__file__).resolve().parent.parent
 IMAGE = "postgres:15"
+PASSWORD = "sesame/open:w@rd#42%'\"\\&=?"  # our server's: nothing that is printed may hold it, in any spelling
 SETTINGS = {"max_prepared_transactions": "10", "max_connections": "100", "wal_level": "logical"}
 OURS = ("PG", "BALADOS_DB_", "DATABASE_URL")
 
@@ -46,15 +47,25 @@ def pytest_configure(config: pytest.Config) -> None:
     """The first process of a run chooses the server, and hears what all tests report."""
     if config.getoption("--dsn"):
         os.environ["BALADOS_DB_TEST_DSN"] = config.getoption("--dsn")
+    listening.install(config)
     if hasattr(config, "workerinput"):
         return
     config.pluginmanager.register(Outcomes())
     home = config.stash[_HOME] = Path(tempfile.mkdtemp(prefix="balados-db-tests-"))
+    _choose_password(home / "server")
     url = os.environ.get("BALADOS_DB_TEST_DSN")
     chosen = choose(url=url, image=IMAGE, home=home / "server", settings=SETTINGS, keep=False)
     if os.environ.get("ENGINE_REQUIRED") == "1" and isinstance(chosen, Embedded):
         raise pytest.UsageError(f"ENGINE_REQUIRED=1, and there would be no container: {chosen.why}")
     use_server(config, chosen)
+
+
+def _choose_password(home: Path) -> None:
+    """Lay the password where the embedded server would lay one of its own, and where testcontainers looks for one."""
+    home.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700)
+    (home / "secret").touch(0o600)
+    (home / "secret").write_text(PASSWORD)
+    os.environ["POSTGRES_PASSWORD"] = PASSWORD
 
 
 _HOME = pytest.StashKey[Path]()
@@ -86,6 +97,7 @@ def _contract() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def server(balados_server: str) -> str:
     """The URL of a server on which this run may create databases."""
+    listening.never_say(balados_server)
     return balados_server
 
 
@@ -173,7 +185,9 @@ def new_database(server: str) -> Iterator[Callable[..., Database]]:
         return Database(name, _url(server, name))
 
     yield make
+    recorded = listening.search(made, lambda name: psycopg.connect(_url(server, name), autocommit=True))
     drop_databases(server, made)
+    assert not recorded, f"a password stands in the records of {recorded}"
 
 
 def drop_databases(server: str, names: list[str]) -> None:

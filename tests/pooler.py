@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import psycopg
 
@@ -40,7 +41,7 @@ class Pooler:
 
     def url(self, name: str) -> str:
         """A database's URL through it."""
-        user, password = self.login["user"], self.login.get("password", "")
+        user, password = self.login["user"], quote(self.login.get("password", ""), safe="")
         return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{name}"
 
     def in_front_of(self, database: Database) -> Database:
@@ -75,7 +76,8 @@ def pooler(server: str, *, only: str = "*", connect_query: str = "", **settings:
 
 def _configured(folder: Path, login: dict[str, Any], port: int, databases: str, settings: dict[str, object]) -> Path:
     """Write its file and its users: with the server's own password it can prove itself to both sides."""
-    (folder / "users.txt").write_text(f'"{login["user"]}" "{login.get("password", "")}"\n')
+    password = login.get("password", "").replace('"', '""')
+    (folder / "users.txt").write_text(f'"{login["user"]}" "{password}"\n')
     all_settings: dict[str, object] = {
         "listen_addr": "127.0.0.1",
         "listen_port": port,

@@ -11,13 +11,18 @@ from balados_db.model import Identity
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """Which database it is, as the server itself reports it. `environment` is null where it was never stamped."""
+    """Which database it is, as the server itself reports it. `environment` is null where it was never stamped.
+
+    `pooled`: a pooler is in between, and the server is the one behind it. `source`: where the URL came from.
+    """
 
     server: str
     database: str
     role: str
     environment: str | None
     server_version: str
+    pooled: bool
+    source: str
 
     @classmethod
     def of(cls, identity: Identity) -> Target:
@@ -28,6 +33,8 @@ class Target:
             role=identity.role,
             environment=identity.environment,
             server_version=identity.server_version,
+            pooled=identity.pooled,
+            source=identity.source,
         )
 
 

@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from types import FrameType
 from typing import Any
@@ -219,7 +220,11 @@ def _usage(problem: str, exc: click.ClickException) -> UsageError:
 
 def _told(error: BaladosDbError, line: CommandLine) -> ExitStatus:
     """Tell an error once: as JSON on standard output, or in words on standard error."""
+    from balados_db.redaction import redacted, redacted_facts
+
     _stop_listening()
+    _remember_passwords(line.words)
+    error.facts, error.hint = redacted_facts(error.facts), redacted(error.hint)
     tell(error, line, color=_color(line))
     return error.exit_status
 
@@ -230,12 +235,24 @@ def _color(line: CommandLine) -> bool | None:
     return True if os.environ.get("FORCE_COLOR") else None
 
 
+def _remember_passwords(words: Sequence[str]) -> None:
+    """Whatever the caller gave, in the right place or not, is not to be repeated with its password."""
+    from balados_db.redaction import remember, remember_password
+
+    urls = (value for name, value in os.environ.items() if name.startswith(("BALADOS_DB_URL", "DATABASE_URL")))
+    for text in (*words, *urls):
+        remember(text)
+    remember_password(os.environ.get("PGPASSWORD"), os.environ.get("PGUSER"), os.environ.get("PGDATABASE"))
+
+
 def _bug(exc: Exception, line: CommandLine) -> ExitStatus:
     import traceback
 
     from balados_db.errors import InternalError
+    from balados_db.redaction import redacted
 
-    sys.stderr.write("".join(traceback.format_exception(exc)))
+    _remember_passwords(line.words)
+    sys.stderr.write(redacted("".join(traceback.format_exception(exc))))
     return _told(InternalError(problem=f"{type(exc).__name__}: {exc}"), line)
 
 

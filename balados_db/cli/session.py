@@ -116,12 +116,8 @@ class Session:
 
     def open(self, database: str | None = None) -> Connection[Any]:
         """Open a connection; `database` overrides the URL's."""
-        import logging
-
         from balados_db.postgres.connection import connect
 
-        # What the driver logs while it cleans up a lost connection: that it is lost is said by our own error.
-        logging.getLogger("psycopg").addHandler(logging.NullHandler())
         name = self.command.replace(" ", "-")
         return connect(
             self.source, command=name, database=database, wait=self.options.wait, lock_timeout=self.options.lock_timeout
@@ -129,7 +125,7 @@ class Session:
 
     def refuse_disagreement(self) -> None:
         """Before anything is destroyed, every source must name the same database."""
-        from balados_db.postgres.source import refuse_disagreement
+        from balados_db.postgres.agreement import refuse_disagreement
 
         refuse_disagreement(self._explicit, self._located)
 

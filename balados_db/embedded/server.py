@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from balados_db.embedded.binaries import explained, find_binaries, run, usable
 from balados_db.embedded.cluster import (
@@ -93,7 +94,8 @@ class EmbeddedServer:
             running = self._running()
             if running is None or not is_ready(running.port):
                 return None
-            return f"postgresql://{SUPERUSER}:{self._home.password()}@127.0.0.1:{running.port}/postgres"
+            password = quote(self._home.password(), safe="")
+            return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{running.port}/postgres"
 
     def pid(self) -> int | None:
         """The process id of this home's server, ready or not, else None."""

@@ -34,6 +34,7 @@ from balados_db.postgres.connection import local_settings
 from balados_db.postgres.history import HISTORY_TABLES, read_applied
 from balados_db.postgres.journal import read_journal
 from balados_db.postgres.queries import query
+from balados_db.postgres.source import Endpoint
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -126,9 +127,10 @@ def read_identity(conn: Connection[Any], *, records: bool = True) -> Identity:
     address, port = facts.pop("address"), facts.pop("port")
     pooled = facts.pop("pid") != conn.info.backend_pid
     where = conn.info.host if address == "local socket" else address
-    server = f"{where}:{port or conn.info.port}"
+    server = str(Endpoint(where, "", str(port or conn.info.port)))
     stamp = _environment(conn) if records else None
-    return Identity(**facts, server=server, pooled=pooled, environment=stamp)
+    source = getattr(conn, "source", "")
+    return Identity(**facts, server=server, pooled=pooled, source=source, environment=stamp)
 
 
 def _environment(conn: Connection[Any]) -> str | None:

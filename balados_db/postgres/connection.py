@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ from balados_db.errors import (
     AuthenticationFailed,
     BaladosDbError,
     ConnectionLost,
+    EncryptionFailed,
     LockTimeout,
     NoDatabase,
     NotAllowed,
@@ -27,7 +28,8 @@ from balados_db.errors import (
 from balados_db.model import Identity
 from balados_db.planning.culprits import of_denied, of_guard
 from balados_db.planning.cures import advice
-from balados_db.postgres.source import Source
+from balados_db.postgres.source import Endpoint, Source
+from balados_db.redaction import redacted
 
 if TYPE_CHECKING:
     import psycopg
@@ -66,10 +68,13 @@ def connect(
     `lock_timeout`, in seconds, bounds the wait for each single lock, whatever a migration sets and resets, and the wait
     for a pooler's connection to the server.
 
-    Raises Unreachable, AuthenticationFailed, NoDatabase, and what a pooler in between makes impossible.
+    Raises InvalidUrl, Unreachable, AuthenticationFailed, EncryptionFailed, NoDatabase, and what a pooler in between
+    makes impossible.
     """
     from balados_db.postgres.guest import greet
 
+    # What the driver logs while it cleans up a lost connection: that it is lost is said by our own error.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     deadline = time.monotonic() + wait
     while True:
         try:
@@ -77,7 +82,7 @@ def connect(
             with translated("connect"):
                 greet(conn, lock_timeout)
             return conn
-        except (AuthenticationFailed, NoDatabase):
+        except (AuthenticationFailed, EncryptionFailed, NoDatabase):
             raise
         except Unreachable:
             if time.monotonic() >= deadline:
@@ -85,37 +90,42 @@ def connect(
             time.sleep(0.2)
 
 
+# The driver itself tries one host after the other, so it must be told what only libpq reads in a service file.
+_FOR_THE_DRIVER = ("host", "hostaddr", "port", "target_session_attrs", "load_balance_hosts", "connect_timeout")
+
+
 def _connect(source: Source, command: str, database: str | None, lock_timeout: float) -> Guest:
     import psycopg
 
-    parts = source.parts
-    if database is not None:
-        parts["dbname"] = database
+    found = source.resolved
+    parts: dict[str, Any] = {"connect_timeout": "10", **source.parts}
+    parts.update({key: found[key] for key in _FOR_THE_DRIVER if key in found})
+    parts["dbname"] = database or found["dbname"]
     patience = f"{max(1, int(lock_timeout * 1000))}ms"
     settings = {**SETTINGS, "lock_timeout": patience}
     ours = " ".join(f"-c {name}={value.replace(' ', chr(92) + ' ')}" for name, value in settings.items())
-    theirs = parts.get("options") or os.environ.get("PGOPTIONS", "")
+    theirs = found.get("options", "")
     parts["options"] = f"{theirs} {ours}".strip()
     parts.update(application_name=f"balados-db/{command}", client_encoding="utf8")
-    parts.setdefault("connect_timeout", os.environ.get("PGCONNECT_TIMEOUT", "10"))
     try:
-        return _opened(parts, patience)
+        return _opened(source, parts, patience)
     except psycopg.OperationalError as exc:
         if "startup parameter" not in str(exc):
             raise _unreachable(exc, source, parts) from None
     parts["options"] = theirs  # a pooler takes none of ours: every transaction sets them for itself
     try:
-        return _opened(parts, patience)
+        return _opened(source, parts, patience)
     except psycopg.OperationalError as exc:
         raise _unreachable(exc, source, parts) from None
 
 
-def _opened(parts: dict[str, Any], lock_timeout: str) -> Guest:
+def _opened(source: Source, parts: dict[str, Any], lock_timeout: str) -> Guest:
     from psycopg.rows import namedtuple_row
 
     from balados_db.postgres.guest import Guest
 
     conn = Guest.connect(**parts, autocommit=True, prepare_threshold=None, row_factory=namedtuple_row)
+    conn.source = source.name
     conn.settings = {"lock_timeout": lock_timeout, "application_name": parts["application_name"]}
     return conn
 
@@ -129,27 +139,35 @@ def pooled(conn: Connection[Any]) -> bool:
 
 
 def _unreachable(exc: psycopg.Error, source: Source, parts: dict[str, Any]) -> Unreachable:
-    text = redacted(_last_line(str(exc)), parts.get("password"))
-    target = source.target.rpartition("/")[0]
+    text = redacted(_last_line(str(exc)))
+    database, target = parts["dbname"], source.server
     if re.search(r'database ".*" does not exist', text):
-        return NoDatabase(database=str(parts.get("dbname") or source.database), target=target)
+        return NoDatabase(database=database, target=target)
     if "no such database" in text:
-        return NotInPool(database=str(parts.get("dbname") or source.database), target=target)
+        return NotInPool(database=database, target=target)
+    if re.search(r"does not support SSL|no encryption|certificate|sslmode", text):
+        return EncryptionFailed(target=target, problem=text)
     if re.search(r"password|authentication|role \".*\" does not exist|no pg_hba", text):
         return AuthenticationFailed(target=target, problem=text)
-    return Unreachable(target=source.target, problem=text)
+    return Unreachable(target=f"{target}/{database}", problem=redacted(_each_attempt(str(exc))) or text)
 
 
 def _last_line(text: str) -> str:
     """libpq names host and port before the reason; the reason is what is new."""
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     first = lines[0] if lines else "no reason given"
-    return re.sub(r"^.*?failed: (?:FATAL: +|ERROR: +)?", "", first)
+    return re.sub(r"^(?:.*?failed: )+(?:FATAL: +|ERROR: +)?", "", first)
 
 
-def redacted(text: str, password: str | None) -> str:
-    """Take a password out of a message."""
-    return text.replace(password, "***") if password and len(password) > 3 else text
+_ATTEMPT = re.compile(
+    r"^- host: (?:'(.*?)'|None), port: (?:'(.*?)'|None), hostaddr: (?:'(.*?)'|None): (.*)", re.MULTILINE
+)
+
+
+def _each_attempt(text: str) -> str:
+    """Of several servers that were tried in vain, each with its reason."""
+    tried = [(Endpoint(*found.group(1, 3, 2)), _last_line(found[4])) for found in _ATTEMPT.finditer(text)]
+    return "; ".join(f"{place}: {reason}" for place, reason in tried)
 
 
 # ── talking ──────────────────────────────────────────────────────────────────────────────────────────────

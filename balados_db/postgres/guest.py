@@ -24,6 +24,7 @@ TRY = 1.0  # seconds that a run which holds one server connection may wait for i
 class Guest(psycopg.Connection[Any]):
     """A connection that remembers what a pooler forgets or hides."""
 
+    source = ""  # where the URL came from
     settings: Mapping[str, str] = MappingProxyType({})  # this run's own; start-up settings do not reach a pooled server
     pooled = False
     found: tuple[dict[str, str], str, str] | None = None  # the session's settings, role and user before us

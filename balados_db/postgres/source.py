@@ -1,60 +1,120 @@
-"""Which database is meant: the places where its URL may stand, in their order, and whether they agree."""
+"""Which database is meant: the places where its URL may stand, in their order, and what libpq makes of each."""
 
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import zip_longest
 
-from balados_db.errors import InvalidUrl, NoUrl, NoUrlFor, TargetsDisagree
+from balados_db.errors import InvalidUrl, NoUrl, NoUrlFor
 from balados_db.manifest import url_variable
 from balados_db.model import MAIN, Manifest
+from balados_db.postgres.url import understood
+from balados_db.redaction import remember, remember_password
+
+ENVIRONMENT = "libpq's environment"
+_LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
+_IMPOSSIBLE = "balados-db"  # no channel_binding: libpq fills in what is not said, refuses, and connects to nobody
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A connection string and where it came from. The string may hold a password: it is never shown."""
+    """A connection string for libpq, and where it came from. The string may hold a password: it is never shown."""
 
     name: str
-    conninfo: str
+    conninfo: str = field(repr=False)
 
-    def __repr__(self) -> str:
-        return f"Source({self.name})"
+    def __post_init__(self) -> None:
+        remember(self.conninfo)
 
-    @property
-    def parts(self) -> dict[str, Any]:
-        """The string's parts, by libpq's keywords."""
-        from psycopg import ProgrammingError
-        from psycopg.conninfo import conninfo_to_dict
+    @cached_property
+    def parts(self) -> dict[str, str]:
+        """What the string itself says, by libpq's keywords. Raises InvalidUrl."""
+        found = _parsed(self.conninfo)
+        if found is None:  # libpq quotes the string in its message, password included: none of it is passed on
+            raise InvalidUrl(source=self.name, problem="libpq cannot parse it")
+        return found
 
-        try:
-            return dict(conninfo_to_dict(self.conninfo))
-        except (ProgrammingError, UnicodeError) as exc:
-            # libpq quotes the string in its message, password included: none of it is passed on.
-            raise InvalidUrl(source=self.name, problem="libpq cannot parse it") from (None if exc else exc)
+    @cached_property
+    def resolved(self) -> dict[str, str]:
+        """All that libpq takes for it: the string, the service file, PG* variables, defaults. Raises InvalidUrl.
+
+        The password file is read too, for redaction alone: its password is not in the answer.
+        """
+        from psycopg import pq
+        from psycopg.conninfo import make_conninfo
+
+        said = make_conninfo("", **{**self.parts, "channel_binding": _IMPOSSIBLE})
+        asked = pq.PGconn.connect_start(said.encode())
+        found = {o.keyword.decode(): o.val.decode() for o in asked.info if o.val is not None}
+        password, problem = asked.password.decode(errors="replace"), asked.error_message.decode(errors="replace")
+        asked.finish()
+        remember_password(password, found.get("user"), found.get("dbname"), found.get("host"))
+        remember_password(found.get("sslpassword"))
+        if _IMPOSSIBLE not in problem:
+            raise InvalidUrl(source=self.name, problem=problem.strip(), hint=_SERVICE)
+        if not all(port.isdigit() for port in found.get("port", "").split(",") if port):
+            raise InvalidUrl(source=self.name, problem="the port is not a number")
+        return {key: value for key, value in found.items() if key != "channel_binding" and value}
 
     @property
     def database(self) -> str:
         """The database's name, as libpq would choose it."""
-        parts = self.parts
-        user = parts.get("user") or os.environ.get("PGUSER") or ""
-        return str(parts.get("dbname") or os.environ.get("PGDATABASE") or user)
+        return self.resolved["dbname"]
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The servers that are tried, in their order."""
+        return endpoints(self.resolved)
+
+    @property
+    def server(self) -> str:
+        """Host and port for messages, of every server that is tried."""
+        return ",".join(str(endpoint) for endpoint in self.endpoints)
 
     @property
     def target(self) -> str:
         """Host, port and database for messages: no user, no password."""
-        parts = self.parts
-        host = parts.get("host") or parts.get("hostaddr") or os.environ.get("PGHOST") or "the local socket"
-        port = parts.get("port") or os.environ.get("PGPORT") or "5432"
-        return f"{host}:{port}/{self.database}"
+        return f"{self.server}/{self.database}"
+
+
+_SERVICE = "check the service's name, PGSERVICEFILE, and that hosts and ports are as many"
+
+
+def _parsed(conninfo: str) -> dict[str, str] | None:
+    from psycopg import ProgrammingError
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        return {key: str(value) for key, value in conninfo_to_dict(conninfo).items()}
+    except (ProgrammingError, UnicodeError):
+        return None
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One server that a source names: its host's name, its address where that is given, its port."""
+
+    host: str
+    address: str
+    port: str
+
+    def __str__(self) -> str:
+        place = self.host or self.address or "the local socket"
+        return f"[{place}]:{self.port}" if ":" in place else f"{place}:{self.port}"
+
+
+def endpoints(said: dict[str, str]) -> tuple[Endpoint, ...]:
+    """The servers of a connection's parameters; one port may be everybody's."""
+    hosts, addresses, ports = (said.get(key, "").split(",") for key in ("host", "hostaddr", "port"))
+    if len(ports) == 1:
+        ports *= max(len(hosts), len(addresses))
+    rows = zip_longest(hosts, addresses, ports, fillvalue="")
+    return tuple(Endpoint(host, address, port or "5432") for host, address, port in rows)
 
 
 # ── which URL ────────────────────────────────────────────────────────────────────────────────────────────
-
-_LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE", "PGSERVICEFILE")
-_DRIVERS = re.compile(r"^(?:postgres|postgresql)(?:\+(?:psycopg|psycopg2|psycopg_async|asyncpg))?://")
 
 
 def find_source(explicit: str | None, manifest: Manifest | None) -> Source:
@@ -64,37 +124,22 @@ def find_source(explicit: str | None, manifest: Manifest | None) -> Source:
 
     Raises NoUrl, NoUrlFor or InvalidUrl.
     """
-    sources = _sources(explicit, manifest)
-    if not sources and (beside := _beside(manifest)):
+    for name, written in _written(explicit, manifest):
+        return read_source(name, written)
+    if beside := _beside(manifest):
         raise NoUrlFor(name=beside, variable=url_variable(beside))
-    if not sources:
-        raise NoUrl()
-    return sources[0]
+    raise NoUrl()
 
 
-def refuse_disagreement(explicit: str | None, manifest: Manifest | None) -> None:
-    """Refuse, for a destructive command, when the implicit sources name different databases.
-
-    Raises TargetsDisagree. An explicit --url decides by itself.
-    """
-    if explicit:
-        return
-    sources = _sources(None, manifest)
-    stated = [(s.name, _stated(s)) for s in sources]
-    for name, target in stated[1:]:
-        first, chosen = stated[0]
-        differing = [k for k in target if k in chosen and target[k] != chosen[k]]
-        if differing:
-            said = ", ".join(f"{k} is {chosen[k]} by {first}, {target[k]} by {name}" for k in differing)
-            raise TargetsDisagree(targets=said)
+def find_sources(manifest: Manifest | None) -> tuple[Source, ...]:
+    """All that is set beside --url, the one that counts first. Raises InvalidUrl."""
+    return tuple(read_source(name, written) for name, written in _written(None, manifest))
 
 
-def _stated(source: Source) -> dict[str, str]:
-    """Host, port and database as far as a source says them; whoever names a host means a port of it."""
-    parts = source.parts
-    if parts.get("host") and not parts.get("port"):
-        parts["port"] = os.environ.get("PGPORT", "5432")
-    return {key: str(parts[key]) for key in ("host", "port", "dbname") if parts.get(key)}
+def read_source(name: str, written: str) -> Source:
+    """A source from what is written in a place that has this name. Raises InvalidUrl."""
+    remember(written)
+    return Source(name=name, conninfo=understood(written, name) if written else "")
 
 
 def _beside(manifest: Manifest | None) -> str | None:
@@ -102,58 +147,22 @@ def _beside(manifest: Manifest | None) -> str | None:
     return manifest.database if manifest and manifest.database != MAIN else None
 
 
-def _sources(explicit: str | None, manifest: Manifest | None) -> list[Source]:
-    if beside := _beside(manifest):
-        return _sources_beside(beside, explicit, manifest.url if manifest else None)
-    candidates = [
+def _written(explicit: str | None, manifest: Manifest | None) -> list[tuple[str, str]]:
+    """Names of the places where something is written, and what; libpq finds its own by itself."""
+    stated = manifest.url if manifest else None
+    if beside := _beside(manifest):  # what names the main database says nothing about this one
+        variable = url_variable(beside)
+        places = [
+            (f"--url {beside}=", explicit),
+            (variable, os.environ.get(variable)),
+            (f"the manifest's [databases.{beside}]", stated),
+        ]
+        return [(name, written) for name, written in places if written]
+    places = [
         ("--url", explicit),
         ("BALADOS_DB_URL", os.environ.get("BALADOS_DB_URL")),
-        ("the manifest", manifest.url if manifest else None),
+        ("the manifest", stated),
         ("DATABASE_URL", os.environ.get("DATABASE_URL")),
     ]
-    found = [Source(name=name, conninfo=_understood(name, url)) for name, url in candidates if url]
-    if any(os.environ.get(name) for name in _LIBPQ):
-        found.append(Source(name="libpq's environment", conninfo=_from_environment()))
-    return found
-
-
-def _sources_beside(database: str, explicit: str | None, written: str | None) -> list[Source]:
-    """Those of a database beside the main one: what names the main one says nothing about it."""
-    variable = url_variable(database)
-    candidates = [
-        (f"--url {database}=", explicit),
-        (variable, os.environ.get(variable)),
-        (f"the manifest's [databases.{database}]", written),
-    ]
-    return [Source(name=name, conninfo=_understood(name, url)) for name, url in candidates if url]
-
-
-def _understood(name: str, url: str) -> str:
-    """Turn a URL with a driver's name into one that libpq knows; key=value strings stay."""
-    if re.match(r"\s*\w+\s*=", url):
-        return url
-    if "://" not in url:
-        raise InvalidUrl(source=name, problem="it is neither a URL nor key=value pairs")
-    if not _DRIVERS.match(url):
-        raise InvalidUrl(source=name, problem="it does not begin with postgresql://")
-    # libpq would read the rest of such a password as host and database, and we would print it as those.
-    place = re.split(r"[?#]", url.partition("://")[2])[0]
-    if "@" in place.partition("/")[2] or place.count("@") > 1:
-        raise InvalidUrl(source=name, problem="a reserved character in user or password is not percent-encoded")
-    return _DRIVERS.sub("postgresql://", url)
-
-
-def _from_environment() -> str:
-    """Spell out what libpq would take, so that it can be compared; the password stays where it is."""
-    from psycopg.conninfo import make_conninfo
-
-    keys = {"PGHOST": "host", "PGPORT": "port", "PGDATABASE": "dbname", "PGSERVICE": "service"}
-    return make_conninfo("", **{key: os.environ[name] for name, key in keys.items() if os.environ.get(name)})
-
-
-def password_of(source: Source) -> str | None:
-    """The password that a source spells out, for redaction alone."""
-    try:
-        return source.parts.get("password") or urlsplit(source.conninfo).password
-    except (InvalidUrl, ValueError):
-        return None
+    found = [(name, written) for name, written in places if written]
+    return [*found, (ENVIRONMENT, "")] if any(os.environ.get(name) for name in _LIBPQ) else found

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pexpect
 
+from tests import listening
 from tests.conftest import COMMAND, EXAMPLE, Database, clean_environment
 
 PROMPT = "to confirm:"
@@ -31,6 +32,7 @@ class Terminal:
     ) -> None:
         """`redirect` is shell syntax: `2>file` takes standard error away from the terminal."""
         words = [*COMMAND, "--manifest", str(manifest), "--url", database.url, *arguments]
+        given = {**clean_environment(TERM="xterm", PROMPT_TOOLKIT_NO_CPR="1"), **(env or {})}
         with warnings.catch_warnings():
             # Python 3.12 warns of forks where other threads run (pytest-xdist's); the child is replaced at once.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -40,8 +42,9 @@ class Terminal:
                 dimensions=(50, 160),
                 encoding="utf-8",
                 timeout=30,
-                env={**clean_environment(TERM="xterm", PROMPT_TOOLKIT_NO_CPR="1"), **(env or {})},  # type: ignore[arg-type]
+                env=given,  # type: ignore[arg-type]
             )
+        self.child.logfile_read = listening.Terminal(words, given)
         self.before = ""  # what was there before the prompt
 
     def asked(self) -> Terminal:

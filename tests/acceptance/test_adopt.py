@@ -102,7 +102,7 @@ def test_a_role_that_may_not_create_databases_compares_in_a_transaction(foreign:
     """The schemas are put aside, made anew, read, and everything is rolled back."""
     role = f"owner_{foreign.name}"
     foreign.execute(
-        f"create role {role} login password 'own' nosuperuser nocreatedb; alter database {foreign.name} owner to {role}"
+        f"create role {role} login password 'own-Kx9' nosuperuser nocreatedb; alter database {foreign.name} owner to {role}"
     )
     foreign.execute(
         f"""do $$ declare r record; begin
@@ -113,7 +113,7 @@ def test_a_role_that_may_not_create_databases_compares_in_a_transaction(foreign:
         end $$"""
     )
     parts = psycopg.conninfo.conninfo_to_dict(foreign.url)
-    owner = Database(foreign.name, psycopg.conninfo.make_conninfo("", **{**parts, "user": role, "password": "own"}))
+    owner = Database(foreign.name, psycopg.conninfo.make_conninfo("", **{**parts, "user": role, "password": "own-Kx9"}))
 
     result = run_cli("adopt", "--schema", "users", "--schema", "system", database=owner)
 

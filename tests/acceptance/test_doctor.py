@@ -139,7 +139,7 @@ Granted = Callable[..., Database]
 def login(filled: Database) -> Iterator[Granted]:
     """A login that may do only what it is granted."""
     name = f"login_{uuid.uuid4().hex[:8]}"
-    filled.execute(f"create role {name} login password 'secret'")
+    filled.execute(f"create role {name} login password 'secret-Kx9'")
     try:
 
         def granted(*rights: str) -> Database:
@@ -147,7 +147,7 @@ def login(filled: Database) -> Iterator[Granted]:
                 filled.execute(right.format(name))
             parts = psycopg.conninfo.conninfo_to_dict(filled.url)
             where = f"{parts['host']}:{parts['port']}/{filled.name}"
-            return Database(filled.name, f"postgresql://{name}:secret@{where}")
+            return Database(filled.name, f"postgresql://{name}:secret-Kx9@{where}")
 
         yield granted
     finally:

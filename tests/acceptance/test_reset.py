@@ -395,9 +395,11 @@ def test_two_runs_at_once_end_as_one_clean_run(filled: Database) -> None:
 def test_a_dry_run_needs_only_to_read(filled: Database, run_cli: Run) -> None:
     """The preview is computed in a READ ONLY transaction: a role that may only read gets the same plan."""
     role = f"looker_{filled.name}"
-    filled.execute(f"create role {role} login password 'look'; grant pg_read_all_data to {role}")
+    filled.execute(f"create role {role} login password 'look-Kx9'; grant pg_read_all_data to {role}")
     parts = psycopg.conninfo.conninfo_to_dict(filled.url)
-    reader = Database(filled.name, psycopg.conninfo.make_conninfo("", **{**parts, "user": role, "password": "look"}))
+    reader = Database(
+        filled.name, psycopg.conninfo.make_conninfo("", **{**parts, "user": role, "password": "look-Kx9"})
+    )
     before = filled.snapshot()
 
     result = run_cli("reset", "--projections", "--recreate", "--dry-run", "--json", database=reader)

@@ -201,7 +201,7 @@ def test_words_and_json_say_the_same(run_cli: RunCli, filled: Database) -> None:
 def reader(filled: Database) -> Iterator[Callable[..., Database]]:
     """A login that may read only what it is granted."""
     name = f"reader_{uuid.uuid4().hex[:8]}"
-    filled.execute(f"create role {name} login password 'secret'")
+    filled.execute(f"create role {name} login password 'secret-Kx9'")
     try:
 
         def granted(*rights: str) -> Database:
@@ -209,7 +209,7 @@ def reader(filled: Database) -> Iterator[Callable[..., Database]]:
                 filled.execute(f"grant {right} to {name}")
             parts = psycopg.conninfo.conninfo_to_dict(filled.url)
             where = f"{parts['host']}:{parts['port']}/{filled.name}"
-            return Database(filled.name, f"postgresql://{name}:secret@{where}")
+            return Database(filled.name, f"postgresql://{name}:secret-Kx9@{where}")
 
         yield granted
     finally:

@@ -53,7 +53,7 @@ def roles(server: str) -> str:
     with psycopg.connect(server, autocommit=True) as conn:
         for role in ROLES:
             with contextlib.suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
-                conn.execute(sql.SQL("create role {} login password 'rights'").format(sql.Identifier(role)))
+                conn.execute(sql.SQL("create role {} login password 'rights-Kx9'").format(sql.Identifier(role)))
     return server
 
 
@@ -72,7 +72,7 @@ def notes(database: Database, roles: str, run_cli: Run, tmp_path: Path) -> tuple
 
 def as_runner(database: Database) -> Database:
     parts = psycopg.conninfo.conninfo_to_dict(database.url)
-    url = psycopg.conninfo.make_conninfo("", **{**parts, "user": "rights_runner", "password": "rights"})
+    url = psycopg.conninfo.make_conninfo("", **{**parts, "user": "rights_runner", "password": "rights-Kx9"})
     return Database(database.name, url)
 
 

@@ -68,7 +68,7 @@ def roles(server: str) -> None:
     with psycopg.connect(server, autocommit=True) as conn:
         for role in ("torture_app", "torture_ro", "torture_owner"):
             with contextlib.suppress(psycopg.errors.UniqueViolation, psycopg.errors.DuplicateObject):
-                conn.execute(sql.SQL("create role {} login password 'torture'").format(sql.Identifier(role)))
+                conn.execute(sql.SQL("create role {} login password 'torture-Kx9'").format(sql.Identifier(role)))
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ def reset(database: Database, manifest: Path, case: Case, *options: str) -> subp
 
 def with_user(database: Database, user: str) -> str:
     parts = psycopg.conninfo.conninfo_to_dict(database.url)
-    return psycopg.conninfo.make_conninfo("", **{**parts, "user": user, "password": "torture"})
+    return psycopg.conninfo.make_conninfo("", **{**parts, "user": user, "password": "torture-Kx9"})
 
 
 def finished(runs: list[subprocess.Popen[str]], case: Case) -> Result:

@@ -169,6 +169,7 @@ IDENTITY = Identity(
     server="127.0.0.1:5432",
     database="club",
     role="librarian",
+    source="DATABASE_URL",
     server_version="15.4",
     server_version_num=150004,
     system_identifier="7300000000000000001",

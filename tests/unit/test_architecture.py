@@ -41,6 +41,7 @@ errors exits finding finding_codes model manifest manifest_place manifest_file m
 manifest_check manifest_proposal migration_files migration_check lock_file checkup squawk sql_text toml_text likeness
 reference decision_tree example
 canonical plan_file
+redaction
 """
 ROOM_OF = dict.fromkeys(WORDS.split(), "words")
 

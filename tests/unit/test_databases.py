@@ -8,7 +8,8 @@ from balados_db.errors import ManifestInvalid, NoUrlFor, TargetsDisagree
 from balados_db.model import DatabaseState, Manifest, SchemaState, Scope
 from balados_db.planning.shape import ResetRequest
 from balados_db.planning.together import concerned, together
-from balados_db.postgres.source import find_source, refuse_disagreement
+from balados_db.postgres.agreement import refuse_disagreement
+from balados_db.postgres.source import find_source
 from tests.unit.builders import table
 from tests.unit.manifests import Load
 

@@ -135,6 +135,8 @@ def test_the_target_is_what_the_server_says() -> None:
         "role": "librarian",
         "environment": "staging",
         "server_version": "15.4",
+        "pooled": False,
+        "source": "DATABASE_URL",
     }
     assert spoken(REPORTS["an answer"])["target"]["server"] == "127.0.0.1:5432"
 
