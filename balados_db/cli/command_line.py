@@ -22,7 +22,7 @@ OPPOSITES = {"--empty": "--recreate", "--recreate": "--empty"}
 class CommandLine:
     """What was understood of it so far; times in seconds."""
 
-    words: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()  # every word, understood or not
     names: list[str] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
     words: list[str] = field(default_factory=list)
@@ -47,7 +47,7 @@ class CommandLine:
 
     def read(self, root: click.Group, arguments: list[str]) -> None:
         """Walk the words as the parser will, over whatever it will refuse. Imports the command's module."""
-        self.words = tuple(arguments)
+        self.given = tuple(arguments)
         at: click.Command | None = root
         command: click.Command = root
         words = iter(arguments)

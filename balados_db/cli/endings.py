@@ -41,9 +41,10 @@ def tell(error: BaladosDbError, line: CommandLine, *, color: bool | None) -> Non
 
 def _tell(error: BaladosDbError, line: CommandLine, color: bool | None) -> None:
     if line.json:
+        from balados_db.redaction import redacted
         from balados_db.rendering.envelope import failure
 
-        again = line.again(error.again) if error.again is not None else None
+        again = tuple(map(redacted, line.again(error.again))) if error.again is not None else None
         write_object(failure(error, line.name, dry_run="--dry-run" in line.flags, again=again))
         return
     click.secho(f"error[{error.code}]: {error.message}", fg="red", err=True, color=color)

@@ -223,7 +223,7 @@ def _told(error: BaladosDbError, line: CommandLine) -> ExitStatus:
     from balados_db.redaction import redacted, redacted_facts
 
     _stop_listening()
-    _remember_passwords(line.words)
+    _remember_passwords(line.given)
     error.facts, error.hint = redacted_facts(error.facts), redacted(error.hint)
     tell(error, line, color=_color(line))
     return error.exit_status
@@ -251,7 +251,7 @@ def _bug(exc: Exception, line: CommandLine) -> ExitStatus:
     from balados_db.errors import InternalError
     from balados_db.redaction import redacted
 
-    _remember_passwords(line.words)
+    _remember_passwords(line.given)
     sys.stderr.write(redacted("".join(traceback.format_exception(exc))))
     return _told(InternalError(problem=f"{type(exc).__name__}: {exc}"), line)
 
