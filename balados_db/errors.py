@@ -6,6 +6,8 @@ The docstring of a class is its message, with the facts filled in; `cure` is wha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from balados_db.exits import ExitStatus
@@ -51,6 +53,16 @@ class BaladosDbError(Exception):
         if not self.done:
             return text
         return f"{text.removesuffix(_UNCHANGED).rstrip()} Done before it, and kept: {'; '.join(self.done)}."
+
+
+@contextmanager
+def in_database(name: str | None) -> Iterator[None]:
+    """Where several are worked on: whatever goes wrong says in which of them it did."""
+    try:
+        yield
+    except BaladosDbError as exc:
+        exc.database = exc.database or name
+        raise
 
 
 # ── usage: arguments, manifest or migrations are wrong (exit 2) ──────────────────────────────────────────
@@ -289,6 +301,13 @@ class EnvironmentMismatch(Protected):
     code = "environment_mismatch"
     cure = "check which database the URL names; balados-db environment show says what the database believes"
     mends = ("balados-db environment show",)
+
+
+class EnvironmentsDiffer(Protected):
+    """The databases are not of one environment: they are stamped {stamps}."""
+
+    code = "environments_differ"
+    cure = "check each URL; balados-db environment show says what each database believes"
 
 
 class ReadOnlyServer(Protected):
@@ -631,7 +650,7 @@ class PlanAlreadyApplied(StalePlan):
 
 
 class Unfinished(BaladosDbError):
-    """The reset is not finished: {problem} {done_of} transactions are committed; positions are at the origin."""
+    """The reset is not finished: {problem} {done_of} transactions are committed{positions}."""
 
     code = "unfinished"
     exit_status = ExitStatus.PARTIAL

@@ -473,6 +473,7 @@ class DatabaseState:
     checkpoint_tables: tuple[TableName, ...] = ()  # those that exist
     no_tables: tuple[TableName, ...] = ()  # declared checkpoint tables that are views or the like
     checkpoints: tuple[CheckpointState, ...] = ()
+    placed_elsewhere: tuple[str, ...] = ()  # projectors of which another database knows a position
     subscriptions: tuple[tuple[int, str], ...] = ()  # id (the projector's lock key) and name
     live: tuple[LiveProjector, ...] = ()
     head: int | None = None

@@ -36,6 +36,7 @@ class PlannedStep(_Part, frozen=True):
     destroys: bool
     phase: str
     atomic: bool
+    database: str | None = None
 
 
 class PlannedLoss(_Part, frozen=True):
@@ -47,6 +48,7 @@ class PlannedLoss(_Part, frozen=True):
     exact: bool
     bytes: int
     rebuilt_by: tuple[str, ...]
+    database: str | None = None
 
 
 class PlannedKeep(_Part, frozen=True):
@@ -58,6 +60,8 @@ class PlannedKeep(_Part, frozen=True):
     tables: int
     rows: int | None
     exact: bool
+    partly: bool = False
+    database: str | None = None
 
 
 class Target(_Part, frozen=True):

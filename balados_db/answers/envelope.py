@@ -20,6 +20,7 @@ class ShownStep:
     destroys: bool
     phase: str
     atomic: bool
+    database: str | None  # by its name in the manifest, where the plan concerns several
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class ShownPlan:
     danger: Danger
     phrase: str | None
     scope: str | None
+    targets: Mapping[str, Target]  # the databases that it concerns, by name, where they are several
     steps: tuple[ShownStep, ...]
     destroys: tuple[Destroyed, ...]
     keeps: tuple[Kept, ...]

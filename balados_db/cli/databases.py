@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from balados_db.answers.answer import Target
 from balados_db.cli.session import Session
-from balados_db.errors import BaladosDbError, PartlyDone, SameDatabase
+from balados_db.errors import BaladosDbError, PartlyDone, SameDatabase, in_database
 from balados_db.model import MAIN, DatabaseState, Identity
 from balados_db.report import Report
 
@@ -87,12 +87,8 @@ def _name(part: Session) -> str:
 
 
 def _about(part: Session, one: Callable[[Session], T]) -> T:
-    """What goes wrong says in which database it did."""
-    try:
+    with in_database(part.database):
         return one(part)
-    except BaladosDbError as exc:
-        exc.database = part.database
-        raise
 
 
 def _done(parts: Sequence[Session], carry_out: One) -> dict[str, Report]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -59,18 +60,19 @@ def carry_out(
         plan=plan,
         done=outcome.done,
         warnings=(*plan.warnings, *outcome.warnings),
-        next=_next(plan),
+        next=next_of(plan),
     )
-    return report if plan.trigger is None else _pulled(report, plan, session)
+    return report if plan.trigger is None else pulled(report, plan, session, (session,))
 
 
-def _pulled(report: Report, plan: Plan, session: Session) -> Report:
-    """The report with what the manifest sets off once the reset is done."""
+def pulled(report: Report, plan: Plan, session: Session, parts: Sequence[Session]) -> Report:
+    """The report with what the manifest sets off once the reset is done; a receipt has a number in one database."""
     from balados_db.execution.trigger import pull
 
-    receipt = next((step.details["receipt"] for step in reversed(report.done) if "receipt" in step.details), None)
-    pulled = pull(plan, receipt, session.open, session.manifest.file.parent)
-    return replace(report, done=(*report.done, *pulled.done), warnings=(*report.warnings, *pulled.warnings))
+    receipts = [step.details["receipt"] for step in report.done if "receipt" in step.details]
+    receipt = receipts[-1] if receipts and len(parts) == 1 else None
+    found = pull(plan, receipt, [part.open for part in parts], session.manifest.file.parent)
+    return replace(report, done=(*report.done, *found.done), warnings=(*report.warnings, *found.warnings))
 
 
 def _plan(session: Session, planner: Planner, missing: Plan | None) -> Plan:
@@ -110,7 +112,7 @@ def _refuse_other(plan: Plan, approved: PlanFile) -> None:
         raise StalePlan(**{**exc.facts, "changes": f"{said}; {exc.facts['changes']}"}) from exc
 
 
-def _next(plan: Plan) -> tuple[tuple[str, ...], ...]:
+def next_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
     if any(isinstance(step, ForgetCheckpoints) for step in plan.steps):
         return (("balados-db", "rebuild", "wait"),)
     return (("balados-db", "status"),) if plan.command in ("reset", "rollback") else ()
@@ -122,7 +124,11 @@ def show_preview(plan: Plan, session: Session, *, asking: bool) -> None:
         return
     from balados_db.rendering.human import console, render_plan
 
-    render_plan(plan, console(sys.stderr, session.options.no_color), session.source.name)
+    out = console(sys.stderr, session.options.no_color)
+    if not plan.sites:
+        render_plan(plan, out, session.source.name)
+        return
+    render_plan(plan, out, sources={part.database: part.source.name for part in session.parts if part.database})
 
 
 def tell(report: Report, session: Session) -> None:

@@ -96,6 +96,9 @@ class Planned(ReportingCommand):
         made: Report = ctx.invoke(self.callback, session, **ctx.params, **consent, dry_run=True)
         if made.plan is None:
             raise OneDatabase(command="plan", names=", ".join(made.databases), hint="narrow it with --schema S")
+        if made.plan.sites:
+            names = ", ".join(site.name for site in made.plan.sites)
+            raise OneDatabase(command="plan", names=names, hint="look at it with --dry-run; a plan file is for one")
         file = plan_file(made.plan, words, session)
         if path is not None:
             write_plan_file(file, path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,9 +12,6 @@ from balados_db.cli.session import Session
 from balados_db.errors import UsageError
 from balados_db.model import Scope
 from balados_db.report import Report
-
-if TYPE_CHECKING:
-    from balados_db.planning.shape import ResetRequest
 
 
 @command(
@@ -67,15 +64,20 @@ def reset(
     """Plan a reset and carry it out."""
     chosen = choice(session, said, schema, projector)
     session.files  # noqa: B018  # every mistake in files before any connection
+    from balados_db.cli.across import reset_across
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import reset_planner
     from balados_db.planning.shape import ResetRequest
+    from balados_db.planning.together import concerned
     from balados_db.postgres.locking import Patience
 
     request = ResetRequest(**chosen, with_dependents=with_dependents, verify_rows=verify == "rows")
-    session = _located(session, request)
-    manifest, files = session.manifest, session.files
+    names = concerned(session.manifest, request)
     patience = Patience(locks=session.options.lock_timeout, projectors=wait_for_projectors, grace=projector_grace)
+    if len(names) > 1:
+        return reset_across(session, names, request, patience, dry_run=dry_run, given=confirm)
+    session = next(part for part in session.parts if part.database in (*names, None))
+    manifest, files = session.manifest, session.files
     planner = reset_planner(manifest, files, request, wait_for_projectors=wait_for_projectors > 0)
     return carry_out(session, planner, dry_run=dry_run, given=confirm, patience=patience)
 
@@ -118,14 +120,3 @@ def _scope(session: Session, scope: str | None, schema: str | None, projector: s
         problem="say what to reset: one of --projections, --system, --events, --all, --schema S, --projector P",
         hint="not sure? `balados-db guide` asks three questions",
     )
-
-
-def _located(session: Session, request: ResetRequest) -> Session:
-    """The session for the one database that it concerns. Raises AcrossDatabases for several."""
-    from balados_db.errors import AcrossDatabases
-    from balados_db.planning.together import concerned
-
-    names = concerned(session.manifest, request)
-    if len(names) > 1:
-        raise AcrossDatabases(command="reset", names=", ".join(names), hint="")
-    return next(part for part in session.parts if part.database in (*names, None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from balados_db.execution.run import Progress, Tracker
 from balados_db.model import Identity, Manifest, Migration
 from balados_db.plan_file import PlanFile
 from balados_db.planning.plan import Fence, Phase, Plan
-from balados_db.planning.steps import CreateDatabase, OpenJournal
+from balados_db.planning.steps import CreateDatabase, OpenJournal, RewindCheckpoints
 from balados_db.postgres import plans
 from balados_db.postgres.connection import MAINTENANCE, local_settings, translated
 from balados_db.postgres.guest import give_back_session, remember_session, send
@@ -81,11 +81,11 @@ def _execute(plan: Plan, orders: Orders) -> Outcome:
         return Outcome(done=())
     cut: list[str] = []
     with orders.open() as conn:
-        with fence(orders.open, plan.fence or Fence(), orders.patience, lambda: cut.append(_CUT_SHORT)) as guard:
+        with fence(orders.open, plan.fence or Fence(), orders.patience, lambda: cut.append(CUT_SHORT)) as guard:
             plan = _once(plan) if orders.approved else _settled(plan, orders, conn, guard)
             done = _phases(plan, orders, conn, guard)
         # After the release: while the fence stands, nobody else can hold one of its locks.
-        return Outcome(done=tuple(done), warnings=(*_not_given_back(done), *_afterwards(plan, orders), *cut))
+        return Outcome(done=tuple(done), warnings=(*not_given_back(done), *afterwards(plan.fence, orders), *cut))
 
 
 def _look(orders: Orders, conn: Connection[Any], *ours: int) -> Plan:
@@ -94,11 +94,11 @@ def _look(orders: Orders, conn: Connection[Any], *ours: int) -> Plan:
         return orders.planner(conn, ours)
 
 
-def _not_given_back(done: list[StepResult]) -> tuple[str, ...]:
+def not_given_back(done: list[StepResult]) -> tuple[str, ...]:
     return tuple(f"not given back: {text}" for step in done for text in step.details.get("not_restored", ()))
 
 
-_CUT_SHORT = "interrupted after the commit: the projectors were kept out for less than the grace; restart them"
+CUT_SHORT = "interrupted after the commit: the projectors were kept out for less than the grace; restart them"
 
 
 def _once(plan: Plan) -> Plan:
@@ -162,12 +162,13 @@ def _phases(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection
         )
         try:
             last = number == len(plan.phases) - 1
-            done += _atomic(run, orders, guard, first=number == 0, last=last) if phase.atomic else _alone(run)
+            sure = _make_sure(plan, orders, conn, guard, first=number == 0, last=last)
+            done += atomic(run, orders, ((conn, guard),), sure) if phase.atomic else _alone(run)
             if last and not phase.atomic and orders.approved is not None:
                 plans.end(conn, orders.approved)
         except (BaladosDbError, KeyboardInterrupt) as exc:
             if plan.journalled and number:
-                raise _unfinished(exc, plan, number) from exc
+                raise unfinished(exc, plan, number) from exc
             if isinstance(exc, BaladosDbError):
                 exc.done = tuple(result.summary for result in done)
             raise
@@ -178,14 +179,16 @@ def _alone(run: Run) -> list[StepResult]:
     return [_step(step, run) for step in run.phase.steps]
 
 
-def _unfinished(exc: BaseException, plan: Plan, number: int) -> Unfinished:
+def unfinished(exc: BaseException, plan: Plan, number: int) -> Unfinished:
     """Part of it is committed: whatever went wrong, the same command finishes it."""
     journal = next(step for step in plan.steps if isinstance(step, OpenJournal))
-    known = isinstance(exc, BaladosDbError)
     return Unfinished(
-        problem=str(exc).removesuffix("Nothing was changed.").rstrip() if known else "it was interrupted.",
+        problem=exc.message.removesuffix("Nothing was changed.").rstrip()
+        if isinstance(exc, BaladosDbError)
+        else "it was interrupted.",
         cause=exc.code if isinstance(exc, BaladosDbError) else "interrupted",
         done_of=f"{number} of {len(plan.phases)}",
+        positions="; positions are at the origin" if _rewound(plan, number) else "",
         done=number,
         phases=len(plan.phases),
         arguments=journal.arguments,
@@ -193,30 +196,41 @@ def _unfinished(exc: BaseException, plan: Plan, number: int) -> Unfinished:
     )
 
 
-def _atomic(run: Run, orders: Orders, guard: Connection[Any], *, first: bool, last: bool) -> list[StepResult]:
-    """One transaction: everything in it happens, or nothing does."""
-    conn, plan, phase = run.conn, run.plan, run.phase
+def _rewound(plan: Plan, number: int) -> bool:
+    """Whether every position is at the origin by then: in several databases not all of them are there at once."""
+    last = max(
+        (n for n, p in enumerate(plan.phases, 1) for s in p.steps if isinstance(s, RewindCheckpoints)), default=0
+    )
+    return 0 < last <= number
+
+
+Fenced = tuple["Connection[Any]", "Connection[Any]"]  # a worker's connection, and that of its database's fence
+
+
+def atomic(run: Run, orders: Orders, fenced: Sequence[Fenced], sure: Callable[[], None]) -> list[StepResult]:
+    """One transaction: everything in it happens, or nothing does.
+
+    `sure` raises where it must not begin; it is called under the locks. Every fence must stand when it ends.
+    """
+    conn, phase = run.conn, run.phase
     try:
-        with translated(phase.name, plan.identity):
+        with translated(phase.name, run.identity):
             _begin(run, orders)
-            if first:
-                _make_sure(plan, orders, conn, guard)
-            if last and orders.approved is not None:
-                plans.end(conn, orders.approved)
+            sure()
             done = [_step(step, run) for step in phase.steps]
             give_back_session(conn)
-            if not fence_stands(conn, guard):
+            if not all(fence_stands(worker, guard) for worker, guard in fenced):
                 raise StalePlan(changes="the fence fell: its connection was ended")
     except BaseException:
         _roll_back(conn)
         raise
-    _commit(conn, plan, orders)
+    _commit(conn, run, orders)
     return done
 
 
 def _begin(run: Run, orders: Orders) -> None:
     conn = run.conn
-    if run.plan.fence is not None:
+    if run.plan.fence is not None:  # of a plan over several databases each has its own, and this is an empty one
         begin_locked(conn, run.phase.locks, orders.patience.locks)
         return
     send(conn, query("begin_migrating"), orders.patience.locks)  # a pooler may let us wait for minutes
@@ -228,17 +242,27 @@ def _begin(run: Run, orders: Orders) -> None:
     conn.execute(query("bounded_lock").format(milliseconds=sql.Literal(f"{milliseconds}ms")))
 
 
-def _make_sure(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any]) -> None:
-    """Under the locks: what was confirmed or approved is what would be planned now, and a file is used up.
+def _make_sure(
+    plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any], *, first: bool, last: bool
+) -> Callable[[], None]:
+    """Under the first transaction's locks: what was confirmed or approved is what would be planned now, and a plan file
+    is used up; in the last one it is done with.
 
-    Raises StalePlan or PlanAlreadyApplied.
+    What comes back raises StalePlan or PlanAlreadyApplied.
     """
-    if orders.approved is not None:
-        plans.refuse_used(conn, orders.approved)
-    if plan.destructive or orders.approved is not None:
-        _refuse_stale(plan, _look(orders, conn, pid_of(guard)))
-    if orders.approved is not None:
-        plans.use_up(conn, orders.approved)
+    approved = orders.approved
+
+    def sure() -> None:
+        if first and approved is not None:
+            plans.refuse_used(conn, approved)
+        if first and (plan.destructive or approved is not None):
+            _refuse_stale(plan, _look(orders, conn, pid_of(guard)))
+        if first and approved is not None:
+            plans.use_up(conn, approved)
+        if last and approved is not None:
+            plans.end(conn, approved)
+
+    return sure
 
 
 def _refuse_stale(shown: Plan, fresh: Plan) -> None:
@@ -254,7 +278,7 @@ def _step(step: Any, run: Run) -> StepResult:
     begun = time.monotonic()
     if run.progress:
         run.progress.begin(step)
-    with translated(step.summary, run.plan.identity, fires=step.fires):
+    with translated(step.summary, run.identity, fires=step.fires):
         details = HANDLERS[type(step)](step, run) or {}
     if run.progress:
         run.progress.end()
@@ -270,9 +294,9 @@ def _roll_back(conn: Connection[Any]) -> None:
         conn.close()
 
 
-def _commit(conn: Connection[Any], plan: Plan, orders: Orders) -> None:
+def _commit(conn: Connection[Any], run: Run, orders: Orders) -> None:
     """Commit; when the answer is lost, ask the server what became of it, and say that."""
-    with translated("commit", plan.identity):
+    with translated("commit", run.identity):
         row = conn.execute(query("transaction_id")).fetchone()
     xid = row[0] if row else ""
     try:
@@ -283,7 +307,7 @@ def _commit(conn: Connection[Any], plan: Plan, orders: Orders) -> None:
             return
         if isinstance(exc, KeyboardInterrupt):
             raise
-        target = plan.identity.server if plan.identity else "the server"
+        target = run.identity.server if run.identity else "the server"
         outcome = f"The transaction is {status}."
         raise ConnectionLost(target=target, problem="in the middle of the commit", outcome=outcome) from exc
 
@@ -301,12 +325,11 @@ def _status(orders: Orders, xid: str) -> str:
     return str(row[0]) if row and row[0] else "unknown"
 
 
-def _afterwards(plan: Plan, orders: Orders) -> tuple[str, ...]:
+def afterwards(wanted: Fence | None, orders: Orders) -> tuple[str, ...]:
     """Look for subscribers that slipped in between reading their row and trying the lock.
 
     The work is committed: that the server cannot be asked any more is no failure of it.
     """
-    wanted = plan.fence
     store = orders.manifest.event_store
     live = store.layout.liveness if store and store.layout else None
     if wanted is None or wanted.class_table is None or live is None:

@@ -12,11 +12,12 @@ from balados_db.migration_files import checksum
 from balados_db.model import DatabaseState, Files, Manifest, SchemaKind, SchemaState
 from balados_db.planning.create import plan_create, plan_init
 from balados_db.planning.migrate import plan_migrate
+from balados_db.planning.phases import Ground
 from balados_db.planning.plan import Plan, one_phase
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.reset import plan_reset
 from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_rollback, taken_back
-from balados_db.planning.shape import ResetRequest, Shape, shape_reset
+from balados_db.planning.shape import ResetRequest, Shape, Whole, shape_reset
 from balados_db.planning.steps import AddToEventStore, CreateRecords, InstallEventStore, StampEnvironment, Step
 from balados_db.postgres.catalog import Look, read_state, steadily
 from balados_db.postgres.eventstore import install_files, read_file
@@ -102,17 +103,34 @@ def reset_planner(
     return plan
 
 
-def _shaped(look: Look, state: DatabaseState, files: Files, request: ResetRequest) -> tuple[Shape, Obstacles]:
-    """Shape the reset; a schema that would be emptied while it leans on one that is recreated is recreated too."""
+def _shaped(
+    look: Look, state: DatabaseState, files: Files, request: ResetRequest, whole: Whole | None = None
+) -> tuple[Shape, Obstacles]:
+    """Shape the reset; a schema that would be emptied while it leans on one that is recreated is recreated too.
+
+    `whole` is what the manifest is a part of, where the reset concerns several databases.
+    """
     leaning: frozenset[str] = frozenset()
     while True:
-        shape = shape_reset(state, look.manifest, files, request, leaning)
+        shape = shape_reset(state, look.manifest, files, request, leaning, whole)
         obstacles = read_obstacles(look, state, shape)
         emptied = {way.schema for way in shape.ways if way.way == "empty" and way.schema != shape.store}
         found = {o.schema for o in obstacles.dependents if o.schema in emptied}
         if not found or request.way is not None:
             return shape, obstacles
         leaning |= {name for name in found if name is not None}
+
+
+def look_at_part(look: Look, files: Files, request: ResetRequest, whole: Whole) -> Ground:
+    """What a reset that concerns several databases finds in one of them."""
+
+    def read() -> tuple[DatabaseState, Shape, Obstacles]:
+        placed = tuple(dict.fromkeys(row.projector for row in whole.state.checkpoints))
+        state = replace(read_state(look), placed_elsewhere=placed)
+        return state, *_shaped(look, state, files, request, whole)
+
+    state, shape, obstacles = steadily(look.conn, read)
+    return Ground(state=state, manifest=look.manifest, files=files, request=request, shape=shape, obstacles=obstacles)
 
 
 def rollback_planner(manifest: Manifest, files: Files, request: RollbackRequest) -> Planner:

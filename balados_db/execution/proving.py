@@ -112,7 +112,7 @@ def restart_sequences(step: steps.RestartSequences, run: Run) -> Details:
 def refresh_views(step: steps.RefreshViews, run: Run) -> None:
     """In the plan's order: each after those that it reads."""
     for view in step.views:
-        with translated(f"refresh {view}", run.plan.identity, fires=step.fires):
+        with translated(f"refresh {view}", run.identity, fires=step.fires):
             run.conn.execute(query("refresh_view").format(view=sql.Identifier(*view)))
 
 
@@ -148,7 +148,7 @@ def give_back(step: steps.GiveBack, run: Run) -> Details:
     lost = rights.give_back(run.conn, step.schema, before, step.keep)
     unsaid = [text for text in lost if text not in run.plan.not_restored and text not in before.promised]
     if unsaid:
-        role = run.plan.identity.role if run.plan.identity else ""
+        role = run.identity.role if run.identity else ""
         objects = [of_unreturned(text, role) for text in unsaid]
         raise NotGivenBack(count=len(unsaid), names=listed(tuple(unsaid)), objects=objects)
     return {"not_restored": tuple(lost)}
@@ -185,7 +185,7 @@ def write_receipt(step: steps.WriteReceipt, run: Run) -> Details:
         "digest": run.plan.digest,
         "client": run.client,
         "steps": json.dumps([s.summary for s in run.plan.steps]),
-        "destroyed": json.dumps([asdict(d) for d in run.plan.destroys]),
+        "destroyed": json.dumps([asdict(d) for d in run.plan.destroys if run.manifest.schema(d.schema)]),
     }
     row = run.conn.execute(query("write_receipt").format(own=sql.Identifier(OWN_SCHEMA)), values).fetchone()
     return {"receipt": row[0] if row else None}

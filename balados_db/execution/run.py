@@ -27,7 +27,7 @@ from balados_db.postgres.rights import Rights
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from balados_db.model import DatabaseState
+    from balados_db.model import DatabaseState, Identity
 
 S = TypeVar("S", bound=Step)
 
@@ -74,6 +74,11 @@ class Run:
     ours: tuple[int, ...] = ()  # processes of this run
     preserved: preservation.Preserved | None = None
     rights: dict[str, Rights] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> Identity | None:
+        """The database that the phase runs in."""
+        return self.plan.identity_of(self.phase.database)
 
     @property
     def atomic(self) -> bool:

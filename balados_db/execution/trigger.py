@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,15 +43,15 @@ class Pulled:
     warnings: tuple[str, ...] = ()
 
 
-def pull(plan: Plan, receipt: int | None, open_: Callable[[], Connection[Any]], directory: Path) -> Pulled:
-    """Notify, then run the command in `directory`. An interruption ends the command and is told as a warning."""
+def pull(plan: Plan, receipt: int | None, opens: Sequence[Callable[[], Connection[Any]]], directory: Path) -> Pulled:
+    """Notify in each database, then run the command in `directory`. An interruption ends it, and is a warning."""
     trigger = plan.trigger
     if trigger is None:
         return Pulled()
     told = _told(plan, receipt)
     parts: list[Part] = []
     try:
-        parts.extend(_notify(trigger, told, open_))
+        parts.extend(part for open_ in opens for part in _notify(trigger, told, open_))
         parts.extend(_run(trigger, told, directory))
     except KeyboardInterrupt:
         parts.append("the reset is done, but this run was interrupted before everything was set off")

@@ -6,7 +6,7 @@ of losing them. The rows are forgotten last.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from balados_db.model import (
@@ -163,7 +163,7 @@ def _refreshing(ground: Ground) -> list[Step]:
 
 
 def _forgetting(ground: Ground) -> list[Step]:
-    if ground.shape.store is not None:
+    if ground.shape.events_go:
         return [ForgetCheckpoints(table=c.table, projectors=(), everybody=True) for c in ground.checkpoints]
     names = ground.projectors
     return [ForgetCheckpoints(table=c.table, projectors=names) for c in ground.checkpoints if names]
@@ -194,16 +194,39 @@ def _with_checkpoints(ground: Ground, exclusive: tuple[TableName, ...]) -> Locks
 
 def _several(ground: Ground) -> Iterator[Phase]:
     """Number the transactions: each but the last one notes how many are done."""
-    between = [*_drop_phases(ground), *_empty_phases(ground), *_make_phases(ground)]
-    total = len(between) + 2
-    yield _first(ground, total)
-    for number, (name, steps, locks) in enumerate(between, start=2):
-        framed = _framed(ground, steps)
-        yield Phase(name=name, steps=(*framed, NoteProgress(done=number, phases=total)), locks=locks)
-    yield _last(ground)
+    parts = between(ground)
+    total = len(parts) + 2
+    yield begin(ground, journal_of((ground,), ground, total))
+    for number, part in enumerate(parts, start=2):
+        yield middle(ground, part, number, total)
+    yield finish(ground, (CloseJournal(), WriteReceipt()))
 
 
 Part = tuple[str, list[Step], Locks]
+
+
+def between(ground: Ground) -> list[Part]:
+    """What is dropped, emptied and made, in parts that fit into a transaction each."""
+    return [*_drop_phases(ground), *_empty_phases(ground), *_make_phases(ground)]
+
+
+def middle(ground: Ground, part: Part, number: int, total: int) -> Phase:
+    """One of those parts as a transaction that notes, with the work, that it is done."""
+    name, steps, locks = part
+    note = NoteProgress(done=number, phases=total)
+    return Phase(name=name, steps=(*_framed(ground, steps), note), locks=locks)
+
+
+def journal_of(grounds: Iterable[Ground], ground: Ground, total: int) -> OpenJournal:
+    """What is noted of all that is touched, and of what this database alone is to give back."""
+    return OpenJournal(
+        scope=ground.request.scope.value,
+        schemas=tuple(way.schema for each in grounds for way in each.shape.ways),
+        recreated=ground.shape.recreated,
+        projectors=ground.projectors,
+        arguments=ground.request.arguments,
+        phases=total,
+    )
 
 
 def _framed(ground: Ground, steps: list[Step], forgotten: tuple[str, ...] = ()) -> tuple[Step, ...]:
@@ -225,19 +248,12 @@ def _untouched(ground: Ground) -> tuple[TableName, ...]:
     return tuple(r.table for r in relations if r.oid not in gone and not r.owned)
 
 
-def _first(ground: Ground, total: int) -> Phase:
+def begin(ground: Ground, journal: OpenJournal, number: int = 1) -> Phase:
     """Before anything is destroyed: the positions, and the note that there is something to finish.
 
-    Events and positions go together: an event that is gone cannot be replayed.
+    Events and positions go together: an event that is gone cannot be replayed. Where they go in another database, the
+    positions here stay as they are until then.
     """
-    journal = OpenJournal(
-        scope=ground.request.scope.value,
-        schemas=tuple(way.schema for way in ground.shape.ways),
-        recreated=ground.shape.recreated,
-        projectors=ground.projectors,
-        arguments=ground.request.arguments,
-        phases=total,
-    )
     store = tuple(r for r in ground.shape.emptied if r.schema == ground.shape.store)
     if (locks := sum(map(emptying, store))) > room(ground.state):
         raise too_large(ground.state, locks)
@@ -245,14 +261,14 @@ def _first(ground: Ground, total: int) -> Phase:
         tables = tuple(r.table for r in store)
         steps = [EmptyTables(tables=tables, settings=_settings(ground)), *_seeding(ground), *_forgetting(ground)]
     else:
-        steps = _rewinding(ground)
+        steps = [] if ground.shape.events_go else _rewinding(ground)
     return Phase(
         name="begin",
         steps=(
             CreateRecords(),
             journal,
             *_framed(ground, steps, ground.projectors),
-            NoteProgress(done=1, phases=total),
+            NoteProgress(done=number, phases=journal.phases),
         ),
         locks=_with_checkpoints(ground, _lockable(list(store))),
     )
@@ -319,8 +335,9 @@ def _missing(ground: Ground) -> list[str]:
     return [name for name in ground.shape.recreated if not ground.state.schema(name).exists]
 
 
-def _last(ground: Ground) -> Phase:
-    known = ground.projectors and ground.shape.store is None
+def finish(ground: Ground, after: tuple[Step, ...]) -> Phase:
+    """The proof that nobody moved, the positions' rows, and what stands `after` the proof of all the rest."""
+    known = ground.projectors and not ground.shape.events_go
     rewound = tuple(c.table for c in ground.checkpoints) if known else ()
     steps: list[Step] = [
         *([ProveRewound(tables=rewound, projectors=ground.projectors)] if rewound else []),
@@ -334,6 +351,6 @@ def _last(ground: Ground) -> Phase:
     proof = ProvePreserved(emptied=emptied, forgotten=ground.projectors)
     return Phase(
         name="finish",
-        steps=(*framed, proof, CloseJournal(), WriteReceipt()),
+        steps=(*framed, proof, *after),
         locks=_with_checkpoints(ground, ()),
     )

@@ -41,6 +41,7 @@ class Destroyed:
     exact: bool = False
     bytes: int = 0
     rebuilt_by: tuple[str, ...] = ()
+    database: str | None = None  # by its name in the manifest, where the plan concerns several
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,7 @@ class Kept:
     rows: int | None = None
     exact: bool = False
     partly: bool = False
+    database: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,7 @@ class Way:
     way: str  # "empty" or "recreate"
     why: str
     holds: str = ""
+    database: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +104,17 @@ class Phase:
     steps: tuple[Step, ...]
     atomic: bool = True
     locks: Locks = field(default_factory=Locks)
+    database: str | None = None  # by its name in the manifest, where the plan concerns several
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """One database of a plan that concerns several: by its name in the manifest, as its server reports it."""
+
+    name: str
+    identity: Identity
+    fence: Fence
+    preconditions: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,11 +138,16 @@ class Plan:
     trigger: Trigger | None = None  # what is set off after the commit
     fence: Fence | None = None
     preconditions: Mapping[str, Any] = field(default_factory=dict)
+    sites: tuple[Site, ...] = ()  # the databases that it concerns, where they are several
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """Every step, in order."""
         return tuple(step for phase in self.phases for step in phase.steps)
+
+    def identity_of(self, database: str | None) -> Identity | None:
+        """The identity of one of its databases, by name; of the only one for None."""
+        return next((site.identity for site in self.sites if site.name == database), self.identity)
 
     @property
     def journalled(self) -> bool:

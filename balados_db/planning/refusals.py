@@ -71,7 +71,7 @@ def refuse_positions(state: DatabaseState, manifest: Manifest, request: ResetReq
     _refuse_half_a_store(state, manifest)
     for table in state.no_tables:
         raise NoTable(table=table, objects=[_no_table(table)])
-    if shape.store is None:
+    if not shape.events_go:
         for projector in shape.projectors:
             refuse_replay(manifest, projector.name)
     if request.scope is not Scope.PROJECTIONS:
@@ -100,6 +100,7 @@ def refuse_replay(manifest: Manifest, name: str) -> None:
 def without_position(state: DatabaseState, shape: Shape) -> tuple[Projector, ...]:
     """Projectors whose tables hold rows although no table knows a position of theirs: nobody would fill them again."""
     known = {row.projector for row in state.checkpoints} | set(state.journal.projectors if state.journal else ())
+    known |= set(state.placed_elsewhere)
     filled = {table for p in shape.projectors if p.name in known for table in p.tables}
     return tuple(p for p in shape.projectors if any(t not in filled and _holds_rows(state, t) for t in p.tables))
 

@@ -40,15 +40,18 @@ def plan_reset(
     obstacles: Obstacles,
     *,
     ignore_live: bool = False,
+    whole: Shape | None = None,
 ) -> Plan:
     """Turn a shape into a plan, or say which object forbids it.
+
+    `whole` is what is touched in all databases, where this is but one of several.
 
     Raises Protected (exit 5) for what would be harmed, ProjectorsLive (exit 6) for who must be stopped first.
     """
     refuse_environment(state, manifest, request.scope)
     refuse_positions(state, manifest, request, shape)
     refuse_obstacles(obstacles, state, manifest, request, shape)
-    refuse_unfinished(state, shape)
+    refuse_unfinished(state, whole or shape)
     if not ignore_live:
         refuse_live(state, shape)
     ground = Ground(state=state, manifest=manifest, files=files, request=request, shape=shape, obstacles=obstacles)
@@ -68,8 +71,8 @@ def plan_reset(
         not_restored=_not_restored(state, shape),
         warnings=_warnings(state, manifest, request, shape, obstacles),
         trigger=manifest.trigger if shape.projectors or shape.store else None,
-        fence=_fence(state, manifest, shape),
-        preconditions=_preconditions(state, manifest, files, shape),
+        fence=fence_of(state, manifest, shape),
+        preconditions=preconditions_of(state, manifest, files, shape),
     )
 
 
@@ -229,7 +232,7 @@ def _size_warnings(state: DatabaseState, shape: Shape) -> list[str]:
 
 
 def _position_warnings(state: DatabaseState, manifest: Manifest, shape: Shape) -> list[str]:
-    if shape.store is not None or not shape.projectors:
+    if shape.events_go or not shape.projectors:
         return []
     warnings = []
     known = {p.name for p in manifest.projectors} | set(manifest.subscriptions)
@@ -239,7 +242,7 @@ def _position_warnings(state: DatabaseState, manifest: Manifest, shape: Shape) -
     return warnings
 
 
-def _fence(state: DatabaseState, manifest: Manifest, shape: Shape) -> Fence:
+def fence_of(state: DatabaseState, manifest: Manifest, shape: Shape) -> Fence:
     store = manifest.event_store
     live = store.layout.liveness if store and store.layout else None
     if live is None or not state.event_store:
@@ -252,7 +255,7 @@ def _fence(state: DatabaseState, manifest: Manifest, shape: Shape) -> Fence:
     )
 
 
-def _preconditions(state: DatabaseState, manifest: Manifest, files: Files, shape: Shape) -> dict[str, object]:
+def preconditions_of(state: DatabaseState, manifest: Manifest, files: Files, shape: Shape) -> dict[str, object]:
     names = sorted(_touched(shape))
     return {
         **migration_facts(state, files, names),

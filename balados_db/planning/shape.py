@@ -76,11 +76,25 @@ class Shape:
     because: Mapping[str, str] = field(default_factory=dict)  # why those were taken along who were not asked for
     ways: tuple[Way, ...] = ()
     store: str | None = None  # the event store, when the events go
+    store_elsewhere: bool = False  # whether they go in another database
+
+    @property
+    def events_go(self) -> bool:
+        """Whether the events are emptied, here or in another database: then everybody starts over."""
+        return self.store is not None or self.store_elsewhere
 
     @property
     def emptied_names(self) -> tuple[TableName, ...]:
         """The emptied tables' names."""
         return tuple(relation.table for relation in self.emptied)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """All databases of a manifest as one: who starts over with whom is decided over them all."""
+
+    manifest: Manifest
+    state: DatabaseState
 
 
 def shape_reset(
@@ -89,15 +103,18 @@ def shape_reset(
     files: Files,
     request: ResetRequest,
     leaning: frozenset[str] = frozenset(),
+    whole: Whole | None = None,
 ) -> Shape:
     """Say which schemas, tables and projectors the request means, and which way each schema goes.
 
-    `leaning` names schemas that must be recreated because they depend on others that are.
+    `leaning` names schemas that must be recreated because they depend on others that are. `whole` is what `manifest` is
+    the part of one database of: it decides what is meant, and the shape is what of that lies in this database.
 
     Raises a Protected error where the request cannot be right whatever the database's dependencies are.
     """
-    company = _company(state, manifest, request)
-    schemas = _schemas(manifest, request, company)
+    company = _company(whole.state, whole.manifest, request) if whole else _company(state, manifest, request)
+    meant = _schemas(whole.manifest if whole else manifest, request, company)
+    schemas = tuple(schema for schema in meant if manifest.schema(schema.name))
     _refuse_hidden_store(state, manifest, schemas)
     projectors = _in_order(manifest, company)
     plain = [schema for schema in schemas if schema.kind is not SchemaKind.EVENT_STORE]
@@ -110,6 +127,7 @@ def shape_reset(
         because=company.because,
         ways=(*ways, *_store_way(state, manifest, store)),
         store=store,
+        store_elsewhere=store is None and any(schema.kind is SchemaKind.EVENT_STORE for schema in meant),
     )
     if request.with_dependents:
         _refuse_seeded_elsewhere(state, shape)
@@ -129,7 +147,9 @@ def chosen(
 
 
 def _in_order(manifest: Manifest, company: Company) -> tuple[Projector, ...]:
-    return tuple(p for p in manifest.projectors if p in company.chosen)
+    """Those of this manifest, which of a part of it know their tables there alone."""
+    names = {projector.name for projector in company.chosen}
+    return tuple(p for p in manifest.projectors if p.name in names)
 
 
 def _company(state: DatabaseState, manifest: Manifest, request: ResetRequest) -> Company:

@@ -15,6 +15,8 @@ def concerned(manifest: Manifest, request: ResetRequest) -> tuple[str, ...]:
     Where the event store lies is one of them even if no position is kept there: its locks tell who is alive.
     """
     schemas, projectors = chosen(manifest, request)
+    if request.with_dependents:  # how far that goes is known when the databases are looked at
+        projectors = manifest.projectors
     touched = {schema.database for schema in schemas}
     touched |= {manifest.database_of(table.schema) for projector in projectors for table in projector.tables}
     store = manifest.event_store
@@ -31,7 +33,8 @@ def together(states: Sequence[DatabaseState]) -> DatabaseState:
     return replace(
         first,
         schemas=tuple(schema for state in states for schema in state.schemas),
-        journal=next((state.journal for state in states if state.journal), None),
+        # Each database notes its own part of the work: the one that was written to last knows how far it got.
+        journal=max((state.journal for state in states if state.journal), key=lambda j: j.done, default=None),
         event_store=store.event_store,
         event_store_tables=store.event_store_tables,
         missing_additions=tuple(name for state in states for name in state.missing_additions),

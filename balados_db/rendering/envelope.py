@@ -104,6 +104,7 @@ def _plan(plan: Plan | None) -> ShownPlan | None:
         danger=plan.danger,
         phrase=plan.phrase,
         scope=plan.scope,
+        targets={site.name: Target.of(site.identity) for site in plan.sites},
         steps=steps_of(plan),
         destroys=plan.destroys,
         keeps=plan.keeps,
@@ -119,7 +120,14 @@ def _plan(plan: Plan | None) -> ShownPlan | None:
 def steps_of(plan: Plan) -> tuple[ShownStep, ...]:
     """Every step, in order, with the phase that it belongs to."""
     return tuple(
-        ShownStep(id=step.id, summary=step.summary, destroys=step.destroys, phase=phase.name, atomic=phase.atomic)
+        ShownStep(
+            id=step.id,
+            summary=step.summary,
+            destroys=step.destroys,
+            phase=phase.name,
+            atomic=phase.atomic,
+            database=phase.database,
+        )
         for phase in plan.phases
         for step in phase.steps
     )

@@ -14,6 +14,9 @@ from balados_db.planning.plan import Danger, Destroyed, Kept, Plan, in_shell
 from balados_db.planning.steps import ForgetCheckpoints, listed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from balados_db.model import Identity
     from balados_db.report import Report
 
 HEADLINES = {
@@ -52,10 +55,14 @@ def console(file: IO[str], no_color: bool) -> Console:
 # ── the plan ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def render_plan(plan: Plan, out: Console, source: str | None = None) -> None:
-    """Print what a plan will do, from the plan itself."""
+def render_plan(plan: Plan, out: Console, source: str | None = None, sources: Mapping[str, str] | None = None) -> None:
+    """Print what a plan will do, from the plan itself. `sources`: whence the URL of each of its databases comes."""
     _headline(plan, out)
-    _target(plan, out, source)
+    if not plan.sites:
+        _target(plan.identity, out, source)
+    for site in plan.sites:
+        out.print(f"[bold]{escape(site.name)}[/]: ", end="")
+        _target(site.identity, out, (sources or {}).get(site.name))
     if plan.is_empty:
         out.print("Nothing to do.")
         return
@@ -79,8 +86,7 @@ def _headline(plan: Plan, out: Console) -> None:
         out.print(f"\n[{style}]{word}[/]: {plan.command}{why}.\n")
 
 
-def _target(plan: Plan, out: Console, source: str | None) -> None:
-    identity = plan.identity
+def _target(identity: Identity | None, out: Console, source: str | None) -> None:
     if identity is None:
         return
     environment = identity.environment or "not stamped"
@@ -117,7 +123,8 @@ def _destroys(plan: Plan, schema: str, destroyed: list[Destroyed], out: Console)
     verb = _VERBS[way.way if way else "empty"]
     rows, size = _rows(destroyed), size_of(sum(d.bytes for d in destroyed))
     holds = f" — {escape(way.holds)}" if way and way.holds else ""
-    out.print(f"  - {verb} [bold]{escape(schema)}[/]: {rows}, {size} in {_tables(destroyed)}{holds}")
+    name = f"[bold]{escape(schema)}[/]{_in(destroyed[0].database)}"
+    out.print(f"  - {verb} {name}: {rows}, {size} in {_tables(destroyed)}{holds}")
     if way:
         out.print(f"    [dim]because {escape(way.why)}[/]")
 
@@ -154,7 +161,12 @@ def _keeps(plan: Plan, out: Console) -> None:
         return
     out.print("\nThis is kept; any difference before the commit takes everything back:")
     for kept in plan.keeps:
-        out.print(f"  ✓ [bold]{escape(kept.schema)}[/]: {escape(_kept(kept))}")
+        out.print(f"  ✓ [bold]{escape(kept.schema)}[/]{_in(kept.database)}: {escape(_kept(kept))}")
+
+
+def _in(database: str | None) -> str:
+    """In which of several databases."""
+    return f" in {escape(database)}" if database else ""
 
 
 def _connected(plan: Plan, out: Console) -> None:

@@ -9,6 +9,7 @@ import argparse
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ class Options:
     """What every projector of this process has in common."""
 
     url: str
+    tables_url: str | None
     schema: str
     until_caught_up: bool
     retry_interval: float
@@ -37,7 +39,7 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    options = Options(words.url, words.schema, words.until_caught_up, words.retry_interval, stop)
+    options = Options(words.url, words.tables_url, words.schema, words.until_caught_up, words.retry_interval, stop)
     names = tuple(PROJECTORS) if words.all else tuple(dict.fromkeys(words.projector))
     failures: list[str] = []
     threads = [threading.Thread(target=guarded, args=(name, options, failures), name=name) for name in names]
@@ -53,6 +55,7 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Project events into the tables of Balados Sync.")
     parser.add_argument("--url", required=True, help="the database; libpq's PG* variables fill in what is missing")
+    parser.add_argument("--tables-url", metavar="URL", help="the database of the tables, if it is another one")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--projector", action="append", choices=PROJECTORS, help="this one; may be repeated")
     which.add_argument("--all", action="store_true", help="every projector, in one process")
@@ -84,8 +87,10 @@ def run(name: str, options: Options) -> None:
     connect(name, options).close()
     while not options.stop.is_set():
         try:
-            with connect(name, options) as conn:
-                follow(Subscription(conn, name, PROJECTORS[name], options.schema), options)
+            with ExitStack() as opened:
+                conn = opened.enter_context(connect(name, options))
+                tables = opened.enter_context(connect_tables(name, options)) if options.tables_url else None
+                follow(Subscription(conn, name, PROJECTORS[name], options.schema, tables), options)
             return
         except psycopg.OperationalError as exc:
             # The lock went with the connection, and others may have had it since: the row is read again.
@@ -96,6 +101,11 @@ def run(name: str, options: Options) -> None:
 def connect(name: str, options: Options) -> psycopg.Connection[Any]:
     """Open a connection that shows whose it is."""
     return psycopg.connect(options.url, autocommit=True, application_name=name)
+
+
+def connect_tables(name: str, options: Options) -> psycopg.Connection[Any]:
+    """The same, where the tables lie in a database of their own."""
+    return psycopg.connect(options.tables_url or "", autocommit=True, application_name=name)
 
 
 def follow(subscription: Subscription, options: Options) -> None:

@@ -47,7 +47,7 @@ select s.stream_version, e.event_id, e.event_type, e.data
  limit %(batch)s
 """
 MARK_SEEN = """
-insert into {store}.projection_versions as p (projection_name, last_seen_event_number, inserted_at, updated_at)
+insert into {versions}.projection_versions as p (projection_name, last_seen_event_number, inserted_at, updated_at)
 values (%(name)s, %(number)s, timezone('UTC', now()), timezone('UTC', now()))
     on conflict (projection_name) do update
    set last_seen_event_number = %(number)s
@@ -74,18 +74,24 @@ class Event:
 
 @dataclass
 class Subscription:
-    """One projector's place in `$all`. The connection is in autocommit and belongs to this subscription alone."""
+    """One projector's place in `$all`. The connections are in autocommit and belong to this subscription alone.
+
+    Its tables, and the row in `projection_versions` beside them, may lie in another database than the events.
+    """
 
     conn: psycopg.Connection[Any]
     name: str
     rules: Rules
     schema: str = "events"
+    tables: psycopg.Connection[Any] | None = None  # None: in the same database, `projection_versions` in the store
+    versions: str = "public"  # the schema of `projection_versions` in a database of its own
     position: int = field(default=0, init=False)  # in memory; read from the row only when subscribing
 
     def __post_init__(self) -> None:
         texts = {"row": READ_ROW, "new": INSERT_ROW, "events": READ_EVENTS, "seen": MARK_SEEN, "ack": ACKNOWLEDGE}
         store = sql.Identifier(self.schema)
-        self._sql = {key: sql.SQL(text).format(store=store).as_bytes(self.conn) for key, text in texts.items()}
+        names = {"store": store, "versions": store if self.tables is None else sql.Identifier(self.versions)}
+        self._sql = {key: sql.SQL(text).format(**names).as_bytes(self.conn) for key, text in texts.items()}
 
     def subscribe(self) -> bool:
         """Read the place, then take the lock; False if another process has it."""
@@ -117,12 +123,13 @@ class Subscription:
         return projected
 
     def _project(self, event: Event) -> bool:
-        with self.conn.transaction():
-            if self.conn.execute(self._sql["seen"], {"name": self.name, "number": event.number}).rowcount == 0:
+        conn = self.tables or self.conn
+        with conn.transaction():
+            if conn.execute(self._sql["seen"], {"name": self.name, "number": event.number}).rowcount == 0:
                 return False
             facts = values(event.id, event.type, event.data)
             for statement in self.rules[event.type]:
-                self.conn.execute(statement, facts)
+                conn.execute(statement, facts)
         return True
 
     def wait(self, seconds: float) -> bool:

@@ -1,0 +1,492 @@
+"""A reset whose tables lie in one database and whose events lie in another, with the example's projector.
+
+Killed at every commit with a projector started in the gap, resumed, refused, cut off: no event is ever lost.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from balados_db.embedded import EmbeddedServer
+from tests.apart import VERSIONS, Apart, manifest_apart
+from tests.conftest import COMMAND, ROOT, Database, Result, clean_environment
+from tests.held import HELD
+
+Run = Callable[..., Result]
+PROJECTOR = ROOT / "examples" / "projector"
+EVENTS = 60
+PROJECTED = (
+    *("users.subscriptions", "users.play_statuses", "users.user_privacy"),
+    *("public.public_events", "public.podcast_popularity"),
+)
+PROJECTIONS = ("reset", "--projections", "--confirm", "DELETE", "--projector-grace", "0")
+
+
+# ── the ground ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return manifest_apart(tmp_path_factory.mktemp("apart"))
+
+
+@pytest.fixture(scope="module")
+def template(new_database: Callable[..., Database], manifest: Path) -> Apart:
+    """Both databases, with events that the projectors have read."""
+    apart = Apart(new_database(prefix="main"), new_database(prefix="events"))
+    prepare(apart, manifest)
+    return apart
+
+
+def prepare(apart: Apart, manifest: Path) -> None:
+    made = command(apart, manifest, "up")
+    assert made.status == 0, made.err
+    apart.main.execute(VERSIONS)
+    words = [sys.executable, str(PROJECTOR / "store.py"), "--url", apart.events.url, "--events", str(EVENTS)]
+    subprocess.run(words, check=True, capture_output=True, timeout=60)
+    assert catch_up(apart) == 0
+
+
+@pytest.fixture
+def apart(template: Apart, new_database: Callable[..., Database]) -> Apart:
+    """A copy of them."""
+    return copy(template, new_database)
+
+
+def copy(template: Apart, new_database: Callable[..., Database]) -> Apart:
+    return Apart(new_database(template.main.name), new_database(template.events.name))
+
+
+def command(apart: Apart, manifest: Path, *words: str, **env: str) -> Result:
+    done = subprocess.run(
+        [*COMMAND, "--manifest", str(manifest), *words],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        env=clean_environment(**{**apart.env, **env}),
+        timeout=90,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr, words)
+
+
+@pytest.fixture
+def run(apart: Apart, manifest: Path) -> Run:
+    return lambda *words, **env: command(apart, manifest, *words, **env)
+
+
+def catch_up(apart: Apart) -> int:
+    """Run every projector until it has nothing left to do; its exit status."""
+    urls = ("--url", apart.events.url, "--tables-url", apart.main.url)
+    words = [sys.executable, str(PROJECTOR / "projector.py"), *urls, "--all", "--until-caught-up", "--retry-interval"]
+    return subprocess.run([*words, "0.2"], capture_output=True, timeout=60, check=False).returncode
+
+
+def hashes(apart: Apart) -> dict[str, str]:
+    one = "select md5(string_agg(t::text, '|' order by t::text)) from {} t"
+    return {table: apart.main.value(one.format(table)) for table in PROJECTED}
+
+
+def positions(apart: Apart) -> tuple[set[int], set[int]]:
+    """Those of the projectors in the events' database and in the tables'; 0 is the origin."""
+    known = "select last_seen from events.subscriptions where subscription_name like '%Projector'"
+    versions = "select last_seen_event_number from public.projection_versions"
+    return {row[0] for row in apart.events.execute(known)}, {row[0] for row in apart.main.execute(versions)}
+
+
+def open_journals(apart: Apart) -> list[int]:
+    """How many each of them has open."""
+
+    def count(database: Database) -> int:
+        there = database.value("select to_regclass('balados_db.journal') is not null")
+        return database.value("select count(*) from balados_db.journal where ended_at is null") if there else 0
+
+    return [count(apart.main), count(apart.events)]
+
+
+def is_done(apart: Apart) -> None:
+    """Empty, forgotten, nothing left to be finished, no event touched, a receipt in both."""
+    assert [apart.main.rows(table) for table in PROJECTED] == [0] * len(PROJECTED)
+    assert positions(apart) == (set(), set())
+    assert open_journals(apart) == [0, 0]
+    assert apart.events.rows("events.events") == EVENTS
+    assert apart.main.rows("balados_db.receipt") >= 1
+    assert apart.events.rows("balados_db.receipt") >= 1
+
+
+class Held:
+    """A reset that stands still before one of its steps."""
+
+    def __init__(self, apart: Apart, manifest: Path, step: int, *words: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.held", str(step), "--json", "--manifest", str(manifest), *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=clean_environment(**apart.env),
+        )
+        assert self.process.stderr is not None
+        line = self.process.stderr.readline()
+        assert line.startswith(HELD), line + self.process.communicate()[0]
+
+    def kill(self) -> None:
+        """As `kill -9` does, and wait until the servers have noticed."""
+        self.process.kill()
+        self.process.communicate()
+
+    def go_on(self) -> Result:
+        out, err = self.process.communicate("\n", timeout=60)
+        return Result(self.process.returncode, out, err)
+
+
+def gone(apart: Apart) -> None:
+    for database in (apart.main, apart.events):
+        ours = "select count(*) from pg_stat_activity where application_name like 'balados-db/%' and datname = current_database()"
+        eventually(lambda database=database, ours=ours: not database.value(ours))
+
+
+def eventually(claim: Callable[[], Any], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def first_steps(run: Run, *words: str) -> dict[tuple[str, str], int]:
+    """The number of the first step of each transaction, by its name and its database."""
+    plan = run(*words, "--dry-run", "--json").json["plan"]
+    found: dict[tuple[str, str], int] = {}
+    for number, step in enumerate(plan["steps"], start=1):
+        found.setdefault((step["phase"], step["database"]), number)
+    return found
+
+
+# ── the promises ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_is_one_plan_with_one_phrase_over_both(run: Run, apart: Apart) -> None:
+    """Preview, JSON and dry run name the database of each step; afterwards a replay gives the same rows."""
+    clean, kept = hashes(apart), apart.main.snapshot("system")
+    shown = run("reset", "--projections", "--dry-run").out
+    before = apart.snapshot()
+    plan = run("reset", "--projections", "--dry-run", "--json").json["plan"]
+    assert apart.snapshot() == before
+
+    assert f"main: server {plan['targets']['main']['server']} · database {apart.main.name}" in shown
+    assert f"database {apart.events.name}" in shown
+    assert "empty users in main" in shown
+    assert "events in events" in shown
+    order = list(dict.fromkeys((step["phase"], step["database"]) for step in plan["steps"]))
+    assert order == [
+        *(("begin", "main"), ("begin", "events"), ("empty 1 of 1", "main")),
+        *(("finish", "main"), ("finish", "events"), ("close", "main")),
+    ]
+    refused = run("reset", "--projections", "--confirm", "delete")
+    assert refused.status == 3
+    assert apart.snapshot() == before
+
+    done = run(*PROJECTIONS, "--json")
+    assert done.status == 0, done.out
+    assert done.json["plan"]["digest"] == plan["digest"]
+    is_done(apart)
+    assert apart.main.snapshot("system") == kept
+    assert catch_up(apart) == 0
+    assert hashes(apart) == clean
+    assert [len(part["result"]["runs"]) for part in run("history", "--json").json["databases"].values()] == [1, 1]
+
+
+@pytest.mark.parametrize("way", ["--empty", "--recreate"])
+def test_killed_at_every_commit_with_a_projector_started_in_the_gap(
+    way: str,
+    template: Apart,
+    manifest: Path,
+    new_database: Callable[..., Database],
+    request: pytest.FixtureRequest,
+) -> None:
+    """Whatever ran in the gap: the same command, from anywhere, finishes it, and a replay gives the rows of a clean one.
+
+    Meanwhile `status` exits 4 and names the command; where the tables are empty already, the gap itself loses nothing.
+    """
+    clean = hashes(template)
+    words = (*PROJECTIONS, way)
+    starts = first_steps(lambda *w: command(template, manifest, *w), *words)
+    last = max(starts.values())
+    held = range(2, last + 1) if request.config.getoption("thorough") else list(starts.values())[1:]
+    for step in held:
+        apart = copy(template, new_database)
+        Held(apart, manifest, step, *words).kill()
+        gone(apart)
+        begun = open_journals(apart)
+        if begun == [0, 0]:
+            assert step < starts["begin", "events"]
+            continue
+        status = command(apart, manifest, "status", "--json")
+        assert status.status == 4
+        assert status.json["next_actions"] == [["balados-db", "reset", "--projections", way]]
+
+        projected = catch_up(apart)  # whatever it meets: its tables may be gone
+        if step >= starts["finish", "main"]:  # they are empty, so what it lacks now it would lack for ever
+            assert (projected, hashes(apart)) == (0, clean), step
+
+        again = command(apart, manifest, *status.json["next_actions"][0][1:], "--confirm", "DELETE", "--json")
+        assert again.status == 0, (step, again.out)
+        is_done(apart)
+        assert catch_up(apart) == 0
+        assert hashes(apart) == clean, step
+    print(f"{way}: a projector ran in {len(held)} gaps")
+
+
+def test_what_is_done_first_loses_nothing(apart: Apart, manifest: Path, run: Run) -> None:
+    """In the first gap tables are whole and one position is at the origin; in the next one all are."""
+    clean, starts = hashes(apart), first_steps(run, *PROJECTIONS)
+    Held(apart, manifest, starts["begin", "events"], *PROJECTIONS).kill()
+    gone(apart)
+    assert positions(apart) == ({EVENTS}, {0})
+    assert open_journals(apart) == [1, 0]
+    assert run("migrate", "--schema", "users").code == "unfinished_reset"
+    assert run("reset", "--events", "--confirm", "DELETE ALL EVENTS").code == "unfinished_reset"
+
+    Held(apart, manifest, starts["empty 1 of 1", "main"], *PROJECTIONS).kill()
+    gone(apart)
+    assert positions(apart) == ({0}, {0})
+    assert open_journals(apart) == [1, 1]
+    assert hashes(apart) == clean
+    assert run("migrate", "--events").code == "unfinished_reset"
+
+
+def test_a_live_projector_is_seen_where_it_takes_its_lock(apart: Apart, run: Run) -> None:
+    """Exit 6, though nothing of it is in the tables' database; nothing changes in either."""
+    before = apart.snapshot()
+    with apart.events.connect() as subscriber:
+        take_lock(subscriber, apart)
+        refused = run(*PROJECTIONS, "--json")
+
+    error = refused.json["errors"][0]
+    assert (refused.status, error["code"]) == (6, "projectors_live")
+    assert error["details"]["in_database"] == "events"
+    assert apart.snapshot() == before
+
+
+LOCK = "select pg_try_advisory_lock('events.subscriptions'::regclass::oid::bigint::bit(32)::int, %s)"
+ONE = "select subscription_id from events.subscriptions where subscription_name = 'PopularityProjector'"
+
+
+def take_lock(subscriber: Any, apart: Apart) -> bool:
+    return bool(subscriber.execute(LOCK, (apart.events.value(ONE),)).fetchone()[0])
+
+
+def test_who_read_its_place_before_is_kept_out_until_after_the_last_commit(apart: Apart, manifest: Path) -> None:
+    """The fence is held where the events lie, over all transactions in both, and the grace after them."""
+    id_, grace, got = apart.events.value(ONE), 1.5, threading.Event()
+    taken = 0.0
+
+    def subscribe() -> None:
+        nonlocal taken
+        with apart.events.connect() as conn:
+            while not got.is_set():
+                row = conn.execute(LOCK, (id_,)).fetchone()
+                if row and row[0]:
+                    taken = time.monotonic()
+                    got.set()
+                time.sleep(0.02)
+
+    run = Held(apart, manifest, 3, "reset", "--projections", "--confirm", "DELETE", "--projector-grace", str(grace))
+    subscriber = threading.Thread(target=subscribe)
+    subscriber.start()
+    finishing = threading.Thread(target=run.go_on)
+    finishing.start()
+    eventually(lambda: open_journals(apart) == [0, 0] and not apart.events.execute(ONE))
+    forgotten = time.monotonic()
+    finishing.join()
+    subscriber.join()
+    assert taken - forgotten > grace / 2
+
+
+@pytest.mark.parametrize("name", ["main", "events"])
+def test_a_database_that_is_out_of_reach_stops_it_before_anything(apart: Apart, run: Run, name: str) -> None:
+    """Exit 8; the other one is as it was."""
+    before = apart.snapshot()
+    variable = {"main": "DATABASE_URL", "events": "EVENTS_URL"}[name]
+
+    refused = run(*PROJECTIONS, "--json", **{variable: "postgresql://nobody@127.0.0.1:1/none"})
+
+    assert (refused.status, refused.json["errors"][0]["details"]["in_database"]) == (8, name)
+    assert apart.snapshot() == before
+
+
+@pytest.mark.parametrize("name", ["main", "events"])
+def test_a_database_that_is_lost_in_the_middle_leaves_something_to_finish(
+    apart: Apart, manifest: Path, run: Run, name: str
+) -> None:
+    """Exit 9 and how to go on, also where it is only the fence of the other one that fell."""
+    clean, starts = hashes(apart), first_steps(run, *PROJECTIONS)
+    held = Held(apart, manifest, starts["empty 1 of 1", "main"], *PROJECTIONS)
+    lost = {"main": apart.main, "events": apart.events}[name]
+    lost.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'balados-db/%' and datname = current_database()"
+    )
+    result = held.go_on()
+
+    error = result.json["errors"][0]
+    assert (result.status, error["code"], result.json["changed"]) == (9, "unfinished", True), result.out
+    assert result.json["next_actions"] == [["balados-db", "reset", "--projections"]]
+    assert hashes(apart) == clean
+    assert run(*PROJECTIONS).status == 0
+    is_done(apart)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        pytest.param("main", "create table users.another (id int)", id="a table more in one"),
+        pytest.param(
+            "events",
+            "insert into events.subscriptions (stream_uuid, subscription_name, last_seen) values ('$all', 'Another', 3)",
+            id="a subscription more in the other",
+        ),
+    ],
+)
+def test_a_plan_that_is_stale_in_one_of_them_changes_neither(
+    apart: Apart, manifest: Path, name: str, change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 7: it is looked at again in both, behind the fences, before the first transaction."""
+    from balados_db.cli.across import _nobody
+    from balados_db.cli.options import CommonOptions
+    from balados_db.cli.session import Session
+    from balados_db.errors import StalePlan
+    from balados_db.execution.across import AcrossOrders, execute_across, plan_across
+    from balados_db.model import Scope
+    from balados_db.planning.shape import ResetRequest
+
+    for variable, url in apart.env.items():
+        monkeypatch.setenv(variable, url)
+    session = Session("reset", CommonOptions(manifest=str(manifest)))
+    parts = {str(part.database): part.orders(_nobody) for part in session.parts}
+    orders = AcrossOrders(manifest=session.manifest, request=ResetRequest(scope=Scope.PROJECTIONS), parts=parts)
+    plan = plan_across(orders)
+    {"main": apart.main, "events": apart.events}[name].execute(change)
+    before = apart.snapshot()
+
+    with pytest.raises(StalePlan) as caught:
+        execute_across(plan, orders)
+
+    assert caught.value.database == name
+    assert apart.snapshot() == before
+
+
+def test_each_scope_reaches_as_far_as_it_says(
+    template: Apart, new_database: Callable[..., Database], manifest: Path
+) -> None:
+    """Permanent data lies in one; a projector's tables and positions in both; events take everybody's positions along."""
+    apart = copy(template, new_database)
+    one = command(apart, manifest, "reset", "--projector", "PopularityProjector", "--confirm", "DELETE", "--empty")
+    assert one.status == 0, one.err
+    assert apart.main.rows("public.podcast_popularity") == 0
+    assert apart.main.rows("users.subscriptions") > 0
+    assert positions(apart) == ({EVENTS}, {row[0] for row in apart.main.execute(
+        "select last_seen_event_number from public.projection_versions where projection_name <> 'PopularityProjector'"
+    )})  # fmt: skip
+    assert catch_up(apart) == 0
+    assert hashes(apart) == hashes(template)
+
+    system = command(apart, manifest, "reset", "--system", "--confirm", "DELETE", "--json")
+    assert system.status == 0, system.out
+    assert not system.json["plan"]["targets"]
+
+    rows = {table: apart.main.rows(table) for table in PROJECTED}
+    events = command(apart, manifest, "reset", "--events", "--confirm", "DELETE ALL EVENTS")
+    assert events.status == 0, events.err
+    assert apart.events.rows("events.events") == 0
+    assert positions(apart) == (set(), set())
+    assert {table: apart.main.rows(table) for table in PROJECTED} == rows
+
+    everything = command(copy(template, new_database), manifest, "reset", "--all", "--confirm", "DELETE ALL DATA")
+    assert everything.status == 0, everything.err
+
+
+@pytest.mark.parametrize("scope", ["--events", "--all"])
+def test_events_that_go_go_with_every_position_also_when_it_is_cut_off(
+    apart: Apart, manifest: Path, run: Run, scope: str
+) -> None:
+    """Killed after the events went: resumed, nobody's position is left, and what comes later is projected from its start."""
+    phrase = {"--events": "DELETE ALL EVENTS", "--all": "DELETE ALL DATA"}[scope]
+    words = ("reset", scope, "--confirm", phrase, "--projector-grace", "0")
+    starts = first_steps(run, *words)
+    after = list(starts.values())[2]
+    Held(apart, manifest, after, *words).kill()
+    gone(apart)
+    assert apart.events.rows("events.events") == 0
+    assert positions(apart)[1] != set()
+    catch_up(apart)
+
+    assert run("status").status == 4
+    assert run(*words).status == 0
+    assert positions(apart) == (set(), set())
+    assert open_journals(apart) == [0, 0]
+
+
+def test_an_event_store_that_is_not_where_it_should_be_is_no_empty_one(
+    apart: Apart, run: Run, new_database: Callable[..., Database]
+) -> None:
+    """Another URL by mistake: the tables would be emptied and the positions kept, so it is refused (exit 5)."""
+    before = apart.main.snapshot()
+    wrong = new_database(prefix="wrong")
+
+    refused = run(*PROJECTIONS, EVENTS_URL=wrong.url)
+
+    assert (refused.status, refused.code) == (5, "unknown_event_store")
+    assert "In database events" in refused.err
+    assert apart.main.snapshot() == before
+
+
+def test_databases_of_two_environments_are_refused(apart: Apart, run: Run) -> None:
+    """One of the URLs is another system's; said before anything else."""
+    assert run("environment", "set", "staging").status == 0
+    apart.events.execute("update balados_db.environment set name = 'production'")
+    before = apart.snapshot()
+
+    refused = run(*PROJECTIONS)
+
+    assert (refused.status, refused.code) == (5, "environments_differ")
+    assert apart.snapshot() == before
+
+
+def test_two_servers(template: Apart, manifest: Path, tmp_path: Path, new_database: Callable[..., Database]) -> None:
+    """The events on another server: the same, also when it is killed in between."""
+    server = EmbeddedServer(tmp_path / "server", durable=False)
+    try:
+        url = server.start()
+        elsewhere = Database("postgres", url.rpartition("/")[0] + "/postgres")
+        apart = Apart(new_database(prefix="main"), elsewhere)
+        prepare(apart, manifest)
+        clean = hashes(apart)
+        starts = first_steps(lambda *w: command(apart, manifest, *w), *PROJECTIONS)
+        Held(apart, manifest, starts["finish", "main"], *PROJECTIONS).kill()
+        gone(apart)
+        assert catch_up(apart) == 0
+        assert command(apart, manifest, *PROJECTIONS).status == 0
+        is_done(apart)
+        assert catch_up(apart) == 0
+        assert hashes(apart) == clean
+    finally:
+        server.discard()
+
+
+def test_progress_is_told_from_both(apart: Apart, run: Run) -> None:
+    """The head from one, positions from the other too; `rebuild wait` waits until it is so."""
+    assert run(*PROJECTIONS).status == 0
+    behind = run("rebuild", "wait", "--timeout", "1", "--json")
+    assert (behind.status, behind.json["result"]["head"]) == (4, EVENTS)
+    assert catch_up(apart) == 0
+    assert run("rebuild", "wait", "--timeout", "20", "--projector", "PopularityProjector").status == 0
+    assert run("status", "--json").json["result"]["head"] == EVENTS
