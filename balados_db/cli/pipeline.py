@@ -113,6 +113,7 @@ def _refuse_other(plan: Plan, approved: PlanFile) -> None:
 
 
 def next_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
+    """What to run when a plan is carried out."""
     if any(isinstance(step, ForgetCheckpoints) for step in plan.steps):
         return (("balados-db", "rebuild", "wait"),)
     return (("balados-db", "status"),) if plan.command in ("reset", "rollback") else ()

@@ -95,6 +95,7 @@ def _look(orders: Orders, conn: Connection[Any], *ours: int) -> Plan:
 
 
 def not_given_back(done: list[StepResult]) -> tuple[str, ...]:
+    """What recreating lost although it was said before the phrase was asked for."""
     return tuple(f"not given back: {text}" for step in done for text in step.details.get("not_restored", ()))
 
 

@@ -243,6 +243,7 @@ def _position_warnings(state: DatabaseState, manifest: Manifest, shape: Shape) -
 
 
 def fence_of(state: DatabaseState, manifest: Manifest, shape: Shape) -> Fence:
+    """Whom to keep out: the projectors that start over, or everybody when the events go."""
     store = manifest.event_store
     live = store.layout.liveness if store and store.layout else None
     if live is None or not state.event_store:
@@ -256,6 +257,7 @@ def fence_of(state: DatabaseState, manifest: Manifest, shape: Shape) -> Fence:
 
 
 def preconditions_of(state: DatabaseState, manifest: Manifest, files: Files, shape: Shape) -> dict[str, object]:
+    """What of this database the plan depends on."""
     names = sorted(_touched(shape))
     return {
         **migration_facts(state, files, names),

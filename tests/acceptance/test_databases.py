@@ -78,7 +78,7 @@ def test_a_database_out_of_reach_stops_it_before_the_first_deed(run: Run, apart:
     result = run("up", "--json", env=nowhere)
 
     error = result.json["errors"][0]
-    assert (result.status, error["details"]["in_database"]) == (8, "events")
+    assert (result.status, error["database"]) == (8, "events")
     assert "In database events" in error["message"]
     assert apart.main.snapshot() == before
     assert run("migrate", "--schema", "users", env=nowhere).status == 0

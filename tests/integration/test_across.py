@@ -273,7 +273,7 @@ def test_a_live_projector_is_seen_where_it_takes_its_lock(apart: Apart, run: Run
 
     error = refused.json["errors"][0]
     assert (refused.status, error["code"]) == (6, "projectors_live")
-    assert error["details"]["in_database"] == "events"
+    assert error["database"] == "events"
     assert apart.snapshot() == before
 
 
@@ -320,7 +320,7 @@ def test_a_database_that_is_out_of_reach_stops_it_before_anything(apart: Apart, 
 
     refused = run(*PROJECTIONS, "--json", **{variable: "postgresql://nobody@127.0.0.1:1/none"})
 
-    assert (refused.status, refused.json["errors"][0]["details"]["in_database"]) == (8, name)
+    assert (refused.status, refused.json["errors"][0]["database"]) == (8, name)
     assert apart.snapshot() == before
 
 

@@ -148,7 +148,7 @@ def test_a_plan_carries_all_that_a_human_must_be_shown() -> None:
     assert plan["digest"] == PLAN.digest
     assert (plan["danger"], plan["phrase"], plan["scope"]) == ("safe", "DELETE", "projections")
     assert [s["id"] for s in plan["steps"]] == [s.id for s in PLAN.steps]
-    assert set(plan["steps"][0]) == {"id", "summary", "destroys", "phase", "atomic"}
+    assert set(plan["steps"][0]) == {"id", "summary", "destroys", "phase", "atomic", "database"}
     assert plan["destroys"][0] == {
         "schema": "reading",
         "table": "loans",
@@ -156,6 +156,7 @@ def test_a_plan_carries_all_that_a_human_must_be_shown() -> None:
         "exact": True,
         "bytes": 8192,
         "rebuilt_by": ["Loans"],
+        "database": None,
     }
     assert plan["keeps"][0]["schema"] == "members"
     assert plan["ways"][0]["way"] == "empty"
