@@ -308,6 +308,7 @@ class EnvironmentsDiffer(Protected):
 
     code = "environments_differ"
     cure = "check each URL; balados-db environment show says what each database believes"
+    mends = ("balados-db environment show",)
 
 
 class ReadOnlyServer(Protected):
