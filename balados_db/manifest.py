@@ -137,6 +137,8 @@ class _Reader:
         wrong = re.search(r"Invalid enum value '(.*)'", problem)
         if wrong and path in fields:
             words = _words(fields[path])
+            if wrong[1] == "undecided":
+                return self.invalid(_join(at, path), f"nobody has decided it yet: say {' or '.join(words[:2])}")
             problem = f"{wrong[1]!r} is not one of {', '.join(words)}{_nearest(wrong[1], words)}"
         return self.invalid(_join(at, path), problem)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from balados_db.answers.answer import Answer
+from balados_db.guess import Guess
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +106,16 @@ class ManifestSchemaAnswer(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class ManifestInitAnswer(Answer):
-    """The proposed manifest as TOML; `file` is where it was written, null for standard output."""
+    """The proposed manifest as TOML; `file` is where it was written, null for standard output.
+
+    `guesses`: every word that was inferred, with how sure it is and why. While a schema is `undecided`, no command
+    accepts the manifest: decide with --kind SCHEMA=KIND, or in the file.
+    """
 
     manifest: str
     file: str | None
+    guesses: tuple[Guess, ...]
+    undecided: tuple[str, ...]
 
 
 # ── server ───────────────────────────────────────────────────────────────────────────────────────────────

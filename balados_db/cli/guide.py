@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from balados_db.answers.learning import Branch, Fork, GuideAnswer
@@ -43,21 +44,21 @@ def _branch(choice: Choice) -> Branch:
 def walk(at: Question | Advice, no_color: bool) -> Advice | None:
     """Follow the answers to the end; None when the input ends first. Ctrl-C passes as KeyboardInterrupt."""
     while isinstance(at, Question):
-        chosen = choose(at, no_color)
+        chosen = choose(at.asks, [choice.label for choice in at.choices], no_color)
         if chosen is None:
             return None
         at = at.choices[chosen].then
     return at
 
 
-def choose(question: Question, no_color: bool) -> int | None:
+def choose(asks: str, labels: Sequence[str], no_color: bool) -> int | None:
     """Ask one question on standard error; returns the answer's index, None when the input ends."""
     import questionary
     from prompt_toolkit.output import ColorDepth, create_output
 
     prompt = questionary.select(
-        question.asks,
-        choices=[questionary.Choice(choice.label, value=n) for n, choice in enumerate(question.choices)],
+        asks,
+        choices=[questionary.Choice(label, value=n) for n, label in enumerate(labels)],
         use_shortcuts=True,
         qmark="?",
         output=create_output(stdout=sys.stderr),

@@ -23,6 +23,7 @@ from balados_db.errors import FileExists, UsageError
 from balados_db.report import Report
 
 if TYPE_CHECKING:
+    from balados_db.discovery import Inferred
     from balados_db.model import Manifest, SchemaDeclaration
 
 
@@ -105,39 +106,111 @@ def schema(session: Session) -> Report:
     "init",
     """Write a manifest for an existing database.
 
-    Every guess is on the safe side and says so in a comment: what is not proved to be an event store is called
-    permanent. A file that exists is never overwritten.""",
+    Event store, tables of positions, projectors and their tables are inferred, and a comment says from what. Whether a
+    schema is permanent or a projection is never guessed: --kind says it, a person is asked, or the word stays
+    undecided and no command accepts the file until it is decided. A file that exists is never overwritten.""",
 )
 @click.option("--out", metavar="FILE", help="Where to write it; - for standard output [default: balados-db.toml].")
-def init(session: Session, out: str | None) -> Report:
-    """Look at the database, and propose."""
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="SCHEMA=KIND",
+    help="Decide: permanent, projection, or leave-out; may be repeated.",
+)
+def init(session: Session, out: str | None, kinds: tuple[str, ...]) -> Report:
+    """Look at the database, infer, ask, propose."""
     from balados_db.manifest_file import FILE_NAME
 
     file = None if out == "-" else Path(out or session.options.manifest or FILE_NAME)
     if file is not None and file.exists():
         raise FileExists(file=str(file))
-    proposal = _proposal(session)
+    inferred, text = _proposal(session, _decided(kinds), file.absolute().parent if file else Path.cwd())
+    answer = ManifestInitAnswer(
+        manifest=text, file=str(file) if file else None, guesses=inferred.guesses, undecided=inferred.undecided
+    )
+    warnings = _warnings(inferred)
     if file is None:
-        return Report(command=session.command, result=ManifestInitAnswer(manifest=proposal, file=None), text=proposal)
-    _write_new(file, proposal)
+        return Report(command=session.command, result=answer, warnings=warnings, text=text)
+    _write_new(file, text)
     return Report(
         command=session.command,
         done=(StepResult(id="write_manifest", summary=f"write {file}"),),
-        result=ManifestInitAnswer(manifest=proposal, file=str(file)),
-        next=(("balados-db", "manifest", "check"),),
+        result=answer,
+        warnings=warnings,
+        next=(("balados-db", "check"),),
     )
 
 
-def _proposal(session: Session) -> str:
+def _decided(kinds: tuple[str, ...]) -> dict[str, str]:
+    """What --kind says, by schema. Raises UsageError."""
+    decided: dict[str, str] = {}
+    for written in kinds:
+        schema, _, kind = written.rpartition("=")
+        if kind not in ("permanent", "projection", "leave-out") or not schema or schema in decided:
+            problem = (
+                f"--kind {written}: write SCHEMA=permanent, SCHEMA=projection or SCHEMA=leave-out, each schema once"
+            )
+            raise UsageError(problem=problem)
+        decided[schema] = kind
+    return decided
+
+
+def _warnings(inferred: Inferred) -> tuple[str, ...]:
+    return tuple(
+        f"schemas.{name}.kind is undecided, so no command accepts the manifest: say permanent or projection in it,"
+        f" or --kind {name}=KIND"
+        for name in inferred.undecided
+    )
+
+
+def _proposal(session: Session, decided: dict[str, str], root: Path) -> tuple[Inferred, str]:
     from balados_db.cli.standalone import open_anyway
-    from balados_db.manifest_proposal import known_stores, propose
+    from balados_db.discovery import infer
+    from balados_db.manifest_proposal import known_stores
+    from balados_db.manifest_writing import written
+    from balados_db.migration_folders import migration_folders
     from balados_db.postgres.catalog import read_identity
     from balados_db.postgres.connection import translated
     from balados_db.postgres.reference import read_existing
 
     stores = known_stores()
     with open_anyway(session, None) as conn, translated("look at the database"):
-        return propose(read_existing(conn, stores, read_identity(conn).environment), stores)
+        existing = read_existing(conn, stores, read_identity(conn).environment)
+    names = [schema.name for schema in existing.schemas]
+    for name in decided:
+        if name not in names:
+            raise UsageError(
+                problem=f"--kind {name}: the database has no such schema", hint=f"it has {', '.join(names)}"
+            )
+    inferred = infer(existing, stores, decided)
+    if session.interactive and not session.options.json and inferred.undecided:
+        inferred = infer(existing, stores, {**decided, **_asked(session, inferred)})
+    return inferred, written(inferred, migration_folders(root))
+
+
+def _asked(session: Session, inferred: Inferred) -> dict[str, str]:
+    """Ask a person of each schema; what they leave open stays undecided."""
+    from balados_db.cli.guide import choose
+    from balados_db.discovery import LEAVE_OUT
+    from balados_db.manifest_writing import MEANINGS
+
+    decided = {}
+    for name in inferred.undecided:
+        leaning = inferred.leaning[name].value
+        words = sorted(MEANINGS, key=lambda word: word != leaning)
+        labels = [
+            *(MEANINGS[word] for word in words),
+            "leave the schema out of the manifest",
+            "decide later, in the file",
+        ]
+        reason = next(g.reason for g in inferred.guesses if g.key == f"schemas.{name}.kind")
+        chosen = choose(f"What is {name}? It looks {leaning}: {reason}.", labels, session.options.no_color)
+        if chosen is None:
+            break
+        if chosen < 3:
+            decided[name] = [*words, LEAVE_OUT][chosen]
+    return decided
 
 
 def _write_new(file: Path, text: str) -> None:

@@ -84,7 +84,7 @@ class EnvironmentName(Name):
 
 
 class ErrorCode(Name):
-    """An error's code, or an exit status by its name; with `--schema` a command."""
+    """An error's or a finding's code, or an exit status by its name; with `--schema` a command."""
 
     def proposed(self, ctx: click.Context) -> Iterable[tuple[str, str]]:
         """With the exit status."""
@@ -92,10 +92,12 @@ class ErrorCode(Name):
             return CommandName().proposed(ctx)
         from balados_db.cli.explain import codes
         from balados_db.exits import ExitStatus
+        from balados_db.finding_codes import FINDING_CODES
 
         return [
             *((code, f"exit {int(error.exit_status)}") for code, error in codes().items()),
             *((status.name.lower(), f"exit {int(status)}") for status in ExitStatus),
+            *((code, "a finding") for code in FINDING_CODES),
         ]
 
 

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
-from balados_db.manifest_proposal import Existing, ExistingSchema, FoundCheckpoints, KnownStore
+from balados_db.likeness import places
+from balados_db.manifest_proposal import (
+    Existing,
+    ExistingSchema,
+    FoundCheckpoints,
+    KnownCheckpoints,
+    KnownStore,
+)
 from balados_db.model import OWN_SCHEMA, CheckpointTable, Manifest, TableName
+from balados_db.postgres.candidates import read_candidates, read_names
 from balados_db.postgres.catalog import OTHER_HISTORIES, looking
 from balados_db.postgres.eventstore import existing_tables, read_checkpoints
 from balados_db.postgres.history import HISTORY, HISTORY_TABLES, read_applied
@@ -142,8 +150,29 @@ def read_existing(conn: Connection[Any], stores: tuple[KnownStore, ...], environ
             environment=environment,
             schemas=_schemas(conn, names, relations),
             holding={store.layout: _holding(conn, store) for store in stores},
-            checkpoints=tuple(_checkpoints(conn, stores, relations)),
+            checkpoints=(*(known := tuple(_checkpoints(conn, stores, relations))), *_lookalikes(conn, stores, known)),
+            comments={TableName(r.schema, r.name): r.comment for r in conn.execute(query("select_comments"))},
+            references=tuple(
+                (TableName(r.schema, r.name), TableName(r.to_schema, r.to_name))
+                for r in conn.execute(query("select_references_between"))
+            ),
+            unwritten=frozenset(TableName(r.schema, r.name) for r in conn.execute(query("select_unwritten"))),
         )
+
+
+def _lookalikes(
+    conn: Connection[Any], stores: tuple[KnownStore, ...], known: tuple[FoundCheckpoints, ...]
+) -> Iterable[FoundCheckpoints]:
+    """What no known store has, but looks like a table of positions."""
+    taken = {TableName(c.schema, c.known.table) for c in known}
+    of_stores = {name for store in stores for name in store.proof}
+    for candidate in read_candidates(conn, ()):
+        table = candidate.table
+        found = places(table.name, candidate.columns, candidate.keys)
+        if found and table not in taken and table.name not in of_stores:
+            names = read_names(conn, table, found.projector) if candidate.readable else ()
+            looks = KnownCheckpoints(table=table.name, projector=found.projector, position=found.position)
+            yield FoundCheckpoints(layout=None, known=looks, schema=table.schema, names=names)
 
 
 def _schemas(conn: Connection[Any], names: list[str], relations: Mapping[str, list[Any]]) -> tuple[ExistingSchema, ...]:
@@ -154,7 +183,7 @@ def _schemas(conn: Connection[Any], names: list[str], relations: Mapping[str, li
             name=name,
             extension=made_by.get(name),
             tables=tuple(r.name for r in relations[name] if r.kind in ("r", "p") and not _is_history(r)),
-            applied=len(applied[name]) if name in applied else None,
+            applied=tuple(m.id for m in applied[name]) if name in applied else None,
             histories=tuple(r.name for r in relations[name] if _is_history(r) and r.name not in HISTORY_TABLES),
         )
         for name in names

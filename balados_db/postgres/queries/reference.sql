@@ -42,3 +42,38 @@ select n.nspname as name, e.extname as extension
    and d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
    and d.deptype = 'e'
  order by 1
+
+-- select_comments --
+-- What somebody wrote down about tables.
+select n.nspname as schema, c.relname as name, d.description as comment
+  from pg_catalog.pg_description d
+  join pg_catalog.pg_class c on c.oid = d.objoid and d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where d.objsubid = 0
+   and c.relkind in ('r', 'p')
+   and n.nspname !~ '^pg_'
+   and n.nspname <> 'information_schema'
+ order by 1, 2
+
+-- select_references_between --
+-- Foreign keys: from which table to which.
+select distinct n.nspname as schema, c.relname as name, tn.nspname as to_schema, t.relname as to_name
+  from pg_catalog.pg_constraint k
+  join pg_catalog.pg_class c on c.oid = k.conrelid
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  join pg_catalog.pg_class t on t.oid = k.confrelid
+  join pg_catalog.pg_namespace tn on tn.oid = t.relnamespace
+ where k.contype = 'f'
+ order by 1, 2, 3, 4
+
+-- select_unwritten --
+-- Tables without a row that never had one, as far as the statistics go.
+select n.nspname as schema, c.relname as name
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+ where c.relkind = 'r'
+   and n.nspname !~ '^pg_'
+   and n.nspname <> 'information_schema'
+   and pg_catalog.pg_relation_size(c.oid) = 0
+   and pg_catalog.pg_stat_get_tuples_inserted(c.oid) = 0
+ order by 1, 2
