@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,7 @@ from balados_db.answers.files import CheckAnswer, CheckedFiles
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.errors import UsageError
+from balados_db.manifest_place import FILE_NAME
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -48,12 +52,14 @@ def check(
     from balados_db.manifest import find_manifest
     from balados_db.squawk import Verdict, ask
 
-    file, named = find_manifest(session.options.manifest).resolve(), _named(files)
-    seen = look(file, named)
+    base = Path(os.environ.get(ROOTS.get(form, "")) or Path.cwd()).resolve()
+    named = _named(files)
+    with _annotated(form, base):
+        file = find_manifest(session.options.manifest).resolve()
+        seen = look(file, named)
     verdict = ask(seen.judged, file.parent) if squawk else Verdict(version=None, findings=())
     done = _written(seen, accept) if write_lock else ()
     findings = (*(look(file, named) if done else seen).findings, *verdict.findings)
-    base = Path(os.environ.get(ROOTS.get(form, "")) or Path.cwd()).resolve()
     shown = tuple(relative(f, base) for f in findings if seen.concerns(f))
     counted = _counted(seen)
     return Report(
@@ -79,6 +85,29 @@ def _form(session: Session, form: str | None) -> str:
     if session.options.json and form not in (None, "json"):
         raise UsageError(problem=f"--json and --format {form} are two answers", hint="choose one")
     return "json" if session.options.json else form or "text"
+
+
+@contextmanager
+def _annotated(form: str, base: Path) -> Iterator[None]:
+    """What cannot even be read is an error (exit 2), and stands beside its line all the same."""
+    try:
+        yield
+    except UsageError as exc:
+        if form in ROOTS:
+            click.echo(_unread(exc, form, base))
+        raise
+
+
+def _unread(exc: UsageError, form: str, base: Path) -> str:
+    from balados_db.checkup import relative
+    from balados_db.finding import error
+    from balados_db.rendering import annotations
+
+    at = re.search(r"\bline (\d+)", exc.message)
+    file = exc.facts.get("file")
+    found = error(exc.code, str(file), exc.message, exc.hint, file=file, line=int(at[1]) if at else None)
+    placed = (relative(found, base),)
+    return annotations.gitlab(placed, FILE_NAME) if form == "gitlab" else "\n".join(annotations.github(placed))
 
 
 def _named(files: tuple[str, ...]) -> frozenset[Path]:

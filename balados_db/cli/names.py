@@ -44,16 +44,6 @@ class ProjectorName(Name):
         return [(name, ", ".join(p.get("tables", ()))) for name, p in written(ctx)["projectors"].items()]
 
 
-class SubscriptionName(Name):
-    """A projector, or a subscription of the manifest."""
-
-    def proposed(self, ctx: click.Context) -> Iterable[tuple[str, str]]:
-        """Projectors first."""
-        manifest = written(ctx)
-        others = manifest.get("subscriptions", {})
-        return [*((name, "projector") for name in manifest.get("projectors", ())), *((name, "") for name in others)]
-
-
 class MigrationId(Name):
     """A migration, of the schema that the line names, else of any."""
 
@@ -116,7 +106,6 @@ class CommandName(Name):
 _OPTIONS: dict[tuple[str, str], click.ParamType[Any]] = {
     ("--schema", "S"): SchemaName(),
     ("--projector", "P"): ProjectorName(),
-    ("--subscription", "NAME"): SubscriptionName(),
     ("--to", "ID"): MigrationId(),
     ("--accept", "SCHEMA/ID"): MigrationPath(),
     ("--out", "FILE"): click.Path(),
@@ -124,9 +113,7 @@ _OPTIONS: dict[tuple[str, str], click.ParamType[Any]] = {
 _ARGUMENTS: dict[tuple[str, str], click.ParamType[Any]] = {
     ("set", "name"): EnvironmentName(),
     ("explain", "words"): ErrorCode(),
-    ("create", "schema"): SchemaName(),
     ("create", "name"): SchemaName(),
-    ("migrate", "schema"): SchemaName(),
     ("migrate", "name"): SchemaName(),
     ("apply", "file"): click.Path(),
 }

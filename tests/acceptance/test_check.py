@@ -123,6 +123,25 @@ def test_what_cannot_be_read_ends_with_2(
     assert bool(words) == done.out.startswith("{")
 
 
+@pytest.mark.parametrize(("manifest", "lock", "code"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_cannot_be_read_is_annotated_too(
+    check: Check, project: Path, manifest: str | None, lock: str | None, code: str
+) -> None:
+    """GitHub and GitLab get it beside its file and line, and the status is 2."""
+    file = project / "balados-db.toml"
+    file.unlink() if manifest is None else file.write_text(manifest)
+    if lock:
+        (project / "balados-db.lock").write_text(lock)
+    hub, lab = check("--format", "github"), check("--format", "gitlab")
+    (entry,) = json.loads(lab.out)
+    (command,) = (unescaped(line) for line in hub.out.splitlines())
+
+    assert (hub.status, lab.status, hub.code) == (2, 2, code)
+    assert (entry["check_name"], command[0], command[1]["title"]) == (code, "error", f"balados-db {code}")
+    assert entry["location"]["path"] == ("balados-db.lock" if lock else "balados-db.toml")
+    assert command[1].get("line") == ("2" if code == "manifest_syntax" else None)
+
+
 def test_a_file_that_is_not_there_is_a_mistake(check: Check) -> None:
     """A typo is not taken for a clean bill."""
     done = check("migrations/kept/0001_b.sql")
