@@ -21,6 +21,7 @@ FINDING_CODES: Mapping[str, str] = {
     "not_adopted": "A schema holds tables and no history of migrations: `balados-db adopt` compares, then notes them.",
     "event_store_missing": "The declared event store is not installed: `balados-db init` installs it.",
     "store_additions_missing": "The event store lacks what the install SQL adds, its guards: `balados-db init` adds it.",
+    "layout_untried": "The layout was written from its library's sources and never tried beside it: try it on a copy first.",
     "lagging": "A projector is behind the newest event: `balados-db rebuild status` says how fast it goes.",
     "ahead_of_head": "A projector's position is beyond the newest event, so it skips new ones: forget its position.",
     # verify

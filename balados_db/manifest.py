@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Set
 from difflib import get_close_matches
 from enum import Enum
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin, overload
 
 import msgspec
 
@@ -28,8 +29,8 @@ from balados_db.manifest_file import (
     RebuildSection,
     SchemaSection,
     Section,
-    SetForget,
-    SqlForget,
+    SetSection,
+    SqlSection,
     SubscriptionSection,
 )
 from balados_db.manifest_place import find_manifest as find_manifest
@@ -37,6 +38,7 @@ from balados_db.model import (
     MAIN,
     OWN_SCHEMA,
     CheckpointTable,
+    Expression,
     Layout,
     Liveness,
     Manifest,
@@ -44,8 +46,10 @@ from balados_db.model import (
     SchemaDeclaration,
     SchemaKind,
     Scope,
+    Sql,
     TableName,
     Trigger,
+    Value,
 )
 
 PRESETS = Path(__file__).parent / "presets"
@@ -109,7 +113,8 @@ class _Reader:
         fields = {f.encode_name: f.type for f in msgspec.structs.fields(kind)}
         self.known(value, fields, at)
         for name, inner in _inner_sections(fields).items():
-            if name in value:  # first by themselves: their messages then say where and what is nearest
+            plain = isinstance(value.get(name), str) and str in get_args(fields[name])
+            if name in value and not plain:  # first by themselves: their messages say where and what is nearest
                 decode: Callable[..., Any] = self.listed if get_origin(fields[name]) is tuple else self.section
                 decode(value[name], inner, _join(at, name))
         try:
@@ -319,8 +324,11 @@ class _Resolver(_Reader):
             raise self.invalid("event_store.tables", "name the tables that `reset --events` empties")
         return Layout(
             name=section.layout or "commanded",
+            tried=store.tried,
             proof=store.proof or store.tables,
             tables=store.tables,
+            sequences=store.sequences,
+            tracking=store.tracking,
             head=store.head,
             seed=store.seed,
             additions=store.additions,
@@ -329,6 +337,8 @@ class _Resolver(_Reader):
             triggers=store.triggers,
             liveness=Liveness(table=self._in_store(live.table), id=live.id, name=live.name) if live else None,
             append=store.append,
+            probe=self._filled(store.probe),
+            unfenced=store.unfenced,
         )
 
     def _lies_in(self, schema: str) -> str:
@@ -385,13 +395,26 @@ class _Resolver(_Reader):
         return table
 
     def checkpoints(self) -> tuple[CheckpointTable, ...]:
-        """The layout's checkpoint tables and the manifest's own; one of the manifest replaces its namesake."""
+        """The layout's checkpoint tables and the manifest's own.
+
+        One of the manifest replaces its namesake; those `for` one projector replace what the layout has for it.
+        """
         own = self._checkpoints(self.written.checkpoints, "checkpoints")
-        ours = self._checkpoints(
-            self.preset.checkpoints if self.preset else (), "event_store.checkpoints", in_store=True
-        )
+        claimed = {section.for_ for section in self.written.checkpoints if section.for_}
+        preset = [s for c in (self.preset.checkpoints if self.preset else ()) for s in self._for_each(c, claimed)]
+        ours = self._checkpoints(preset, "event_store.checkpoints", in_store=True)
         spelled = {c.table for c in own}
         return (*(c for c in ours if c.table not in spelled), *own)
+
+    def _for_each(self, section: CheckpointSection, claimed: Set[str]) -> Iterable[CheckpointSection]:
+        """Where every projector has a table of its own, that of each one; `{projector}` is its name in lower case."""
+        if "{projector}" not in section.table:
+            return [section]
+        return [
+            msgspec.structs.replace(section, table=section.table.replace("{projector}", name.lower()), for_=name)
+            for name in self.written.projectors
+            if name not in claimed
+        ]
 
     def _checkpoints(
         self, written: Iterable[CheckpointSection], at: str, in_store: bool = False
@@ -409,31 +432,70 @@ class _Resolver(_Reader):
         forget = self._forget(section.forget, f"{at}.forget")
         return CheckpointTable(
             table=table,
-            projector=section.projector,
-            position=section.position,
+            projector=self._whose(section, at),
+            position=self._expression(section.position) if section.position else None,
+            head=self._filled(section.head),
             origin=section.origin,
-            set=forget.set if isinstance(forget, SetForget) else None,
-            sql=forget.sql if isinstance(forget, SqlForget) else None,
-            where=section.where,
+            set=self._values(forget.set) if isinstance(forget, SetSection) else None,
+            sql=self._filled(forget.sql) if isinstance(forget, SqlSection) else None,
+            rewind=self._values(section.rewind) if section.rewind else None,
+            where=self._filled(section.where),
+            keep=self._filled(section.keep),
+            appends=isinstance(forget, SqlSection) and self._holds_events(table),
             refuses_undeclared=section.undeclared != "keep" if section.undeclared else not self._of_store(table),
             optional=section.optional,
             record=section.record,
         )
+
+    def _whose(self, section: CheckpointSection, at: str) -> Expression:
+        if (section.projector is None) == (section.for_ is None):
+            raise self.invalid(at, "say either which column holds the `projector`, or `for` which projector it is")
+        if section.for_ is None:
+            assert section.projector is not None
+            return self._expression(section.projector)
+        if section.for_ not in self.written.projectors:
+            raise self.invalid(
+                f"{at}.for", f"{section.for_!r} is no projector{_nearest(section.for_, self.written.projectors)}"
+            )
+        return Sql("'" + section.for_.replace("'", "''") + "'")
+
+    def _expression(self, written: str | SqlSection) -> Expression:
+        return written if isinstance(written, str) else Sql(self._filled(written.sql))
+
+    def _values(self, written: Mapping[str, str | int | SqlSection]) -> Mapping[str, Value]:
+        return {
+            column: Sql(self._filled(value.sql)) if isinstance(value, SqlSection) else value
+            for column, value in written.items()
+        }
+
+    @overload
+    def _filled(self, text: str) -> str: ...
+    @overload
+    def _filled(self, text: None) -> None: ...
+    def _filled(self, text: str | None) -> str | None:
+        """SQL with the event store's quoted name."""
+        if text is None or not self.stores:
+            return text
+        return text.replace("{event_store}", '"' + self.stores[0].replace('"', '""') + '"')
+
+    def _holds_events(self, table: TableName) -> bool:
+        store = self.preset.tables if self.preset else ()
+        return table.schema in self.stores and any(fnmatchcase(table.name, name.partition("(")[0]) for name in store)
 
     def _of_store(self, table: TableName) -> bool:
         """Whether this is the store's own table of subscriptions, which knows handlers that are no projectors."""
         live = self.preset.liveness if self.preset else None
         return live is not None and self._in_store(live.table) == table
 
-    def _forget(self, written: str | dict[str, Any], at: str) -> SetForget | SqlForget | None:
+    def _forget(self, written: str | dict[str, Any], at: str) -> SetSection | SqlSection | None:
         if not isinstance(written, dict):
             return None
         self.known(written, ("set", "sql"), at)
         if len(written) != 1:
             raise self.invalid(at, 'write "delete", { set = { column = value } } or { sql = "…" }')
         if "set" in written:
-            return self.section(written, SetForget, at)
-        return self.section(written, SqlForget, at)
+            return self.section(written, SetSection, at)
+        return self.section(written, SqlSection, at)
 
     def trigger(self) -> Trigger | None:
         """What is set off after a reset, if anything is."""

@@ -10,7 +10,7 @@ from typing import TypedDict
 from balados_db.errors import InstallSqlMissing
 from balados_db.finding import Finding, note, warning
 from balados_db.manifest_lines import Lines
-from balados_db.model import Files, Manifest, Projector, SchemaDeclaration, SchemaKind, TableName
+from balados_db.model import Files, Manifest, Projector, SchemaDeclaration, SchemaKind, TableName, untried
 
 _ROLLBACK = ".rollback.sql"
 
@@ -44,6 +44,10 @@ def notes(manifest: Manifest, lines: Lines | None = None) -> tuple[Finding, ...]
     if manifest.event_store is None:
         said = 'no schema has kind = "event_store": nothing here can be rebuilt from events'
         found.append(note("no_event_store", manifest.file.name, said, **place.of()))
+    elif manifest.event_store.layout and manifest.event_store.layout.untried:
+        name = manifest.event_store.name
+        said = f"schemas.{name}: {untried(manifest.event_store.layout)}"
+        found.append(note("layout_untried", name, said, **place.of("schemas", name)))
     return tuple(found)
 
 

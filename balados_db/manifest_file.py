@@ -52,30 +52,40 @@ class ProjectorSection(Section, frozen=True):
     reads: tuple[str, ...] = ()
 
 
-class SetForget(Section, frozen=True):
-    """Forget by setting columns."""
-
-    set: Annotated[dict[str, str | int | None], Meta(min_length=1)]
-
-
-class SqlForget(Section, frozen=True):
-    """Forget by a statement of one's own; %(projectors)s is the array of names."""
+class SqlSection(Section, frozen=True):
+    """SQL, where otherwise a plain word stands: an expression on a row, or a statement that forgets positions, in which
+    %(projectors)s is the array of names.
+    """
 
     sql: Annotated[str, Meta(min_length=1)]
+
+
+Values = Annotated[dict[str, str | int | SqlSection], Meta(min_length=1)]
+
+
+class SetSection(Section, frozen=True):
+    """Columns and what they are set to."""
+
+    set: Values
 
 
 class CheckpointSection(Section, frozen=True):
     """A table that remembers how far projectors got, and how to forget that.
 
+    Whose a row is, `projector` says; or all rows are `for` one projector. In SQL, {event_store} is the store's schema.
     `record`: a statement for tests, which makes a row.
     """
 
     table: str
-    projector: str
-    position: str | None = None
+    projector: str | SqlSection | None = None
+    for_: str | None = msgspec.field(name="for", default=None)
+    position: str | SqlSection | None = None
+    head: str | None = None
     origin: int | str = 0
     forget: Literal["delete"] | dict[str, Any] = "delete"
+    rewind: Values | None = None
     where: str | None = None
+    keep: str | None = None
     undeclared: Literal["keep", "refuse"] | None = None
     optional: bool = False
     record: str | None = None
@@ -98,11 +108,15 @@ class LivenessSection(Section, frozen=True):
 class EventStoreSection(Section, frozen=True):
     """What an event store looks like; for layout = "custom", and the shape of every preset.
 
-    `append`: a statement for tests, which adds one event.
+    `tried`: against what a preset was tried; without it, it is untried. `append`: a statement for tests, which adds one
+    event.
     """
 
+    tried: str | None = None
     proof: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    sequences: tuple[str, ...] = ()
+    tracking: str | None = None
     head: str | None = None
     seed: str | None = None
     additions: str | None = None
@@ -110,6 +124,8 @@ class EventStoreSection(Section, frozen=True):
     guards: dict[str, tuple[Literal["update", "delete", "truncate"], ...]] = {}
     triggers: dict[str, tuple[str, ...]] = {}
     liveness: LivenessSection | None = None
+    probe: str | None = None
+    unfenced: str | None = None
     append: str | None = None
     checkpoints: tuple[CheckpointSection, ...] = ()
 

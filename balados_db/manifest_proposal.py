@@ -83,9 +83,14 @@ def _known(layout: str, preset: Mapping[str, object]) -> KnownStore:
         layout=layout,
         proof=section.proof or section.tables,
         checkpoints=tuple(
-            KnownCheckpoints(table=c.table, projector=c.projector, position=c.position, of_store=c.table == live)
+            KnownCheckpoints(
+                table=c.table,
+                projector=c.projector,
+                position=c.position if isinstance(c.position, str) else None,
+                of_store=c.table == live,
+            )
             for c in section.checkpoints
-            if "." not in c.table
+            if "." not in c.table and isinstance(c.projector, str)
         ),
     )
 

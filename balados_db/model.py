@@ -69,13 +69,32 @@ class Liveness:
     name: str
 
 
+class Sql(NamedTuple):
+    """An SQL expression on a row, where otherwise a column's name stands."""
+
+    text: str
+
+
+Expression = str | Sql  # a column's name, or an expression
+Value = str | int | None | Sql  # what a column is set to
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """What an event store of a known kind looks like; read from a preset or from `[event_store]`."""
+    """What an event store of a known kind looks like; read from a preset or from `[event_store]`.
+
+    `proof`, `tables` and `sequences` are names, in which `*` stands for anything; a table's columns may follow in
+    parentheses. `probe` is SQL that returns `projector` (NULL: nobody knows which), `pid` and `owner` of whoever runs.
+    """
 
     name: str
     proof: tuple[str, ...]
     tables: tuple[str, ...]
+    tried: str | None = None  # against what it was tried
+    sequences: tuple[str, ...] = ()  # free-standing ones: TRUNCATE … RESTART IDENTITY does not know them
+    tracking: str | None = None  # tables of positions that some projector must claim, as in `proof`
+    probe: str | None = None
+    unfenced: str | None = None  # who can be neither seen nor kept out, in words for a plan
     head: str | None = None
     seed: str | None = None
     additions: str | None = None
@@ -86,6 +105,16 @@ class Layout:
     append: str | None = (
         None  # adds one event, for tests: %(stream)s, %(type)s, %(data)s and %(metadata)s, JSON as text
     )
+
+    @property
+    def shows_life(self) -> bool:
+        """Whether a running projector can be seen, by its lock or by the probe."""
+        return self.liveness is not None or self.probe is not None
+
+    @property
+    def untried(self) -> bool:
+        """Whether a preset was never tried against the library that it describes."""
+        return self.tried is None and self.name != "custom"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,15 +149,22 @@ class Projector:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointTable:
-    """A table that remembers how far projectors got. Exactly one of delete, `set` and `sql` forgets."""
+    """A table that remembers how far projectors got. Exactly one of delete, `set` and `sql` forgets.
+
+    `projector` and `position` say of a row whose it is and how far that is; a projector may have several rows.
+    """
 
     table: TableName
-    projector: str
-    position: str | None = None
+    projector: Expression
+    position: Expression | None = None
+    head: str | None = None  # an expression on a row: the newest event that this projector will ever see
     origin: str | int = 0  # the position from which everything is replayed
-    set: Mapping[str, str | int | None] | None = None
+    set: Mapping[str, Value] | None = None
     sql: str | None = None
-    where: str | None = None
+    rewind: Mapping[str, Value] | None = None  # to the origin with the row kept, where that is not the position alone
+    where: str | None = None  # which rows are positions
+    keep: str | None = None  # which rows belong to the library itself: never touched, by no command
+    appends: bool = False  # the positions are rows among the events: forgetting adds one
     refuses_undeclared: bool = False
     optional: bool = False
     record: str | None = None  # makes a row, for tests: %(projector)s, %(position)s
@@ -212,6 +248,11 @@ class Manifest:
 
 def _within(projector: Projector, tables: tuple[TableName, ...]) -> Projector:
     return replace(projector, tables=tables, elsewhere=len(tables) < len(projector.tables))
+
+
+def untried(layout: Layout) -> str:
+    """That nobody tried a preset, in a sentence."""
+    return f"layout {layout.name!r} was never tried against the library itself"
 
 
 # ── migrations ───────────────────────────────────────────────────────────────────────────────────────────
@@ -396,22 +437,31 @@ class Journal:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointState:
-    """One row of a checkpoint table."""
+    """One row of a checkpoint table; `head` where the store has one for each row."""
 
     table: TableName
     projector: str
     position: int | str | None = None
+    head: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LiveProjector:
-    """A process that holds the event store's lock of a subscription."""
+    """Who holds the event store's lock of a subscription, or was found by the layout's probe.
+
+    `anybody`: nobody can tell which projector it runs. `pid` is 0 where the store knows only who owns a claim.
+    """
 
     name: str
-    subscription_id: int
+    subscription_id: int = 0
     pid: int
     user: str = ""
     application: str = ""
+    anybody: bool = False
+
+    def runs(self, name: str) -> bool:
+        """Whether it may be this projector."""
+        return self.anybody or self.name == name
 
 
 class Need(NamedTuple):
@@ -468,6 +518,8 @@ class DatabaseState:
     journal: Journal | None = None  # a reset that is to be finished first
     event_store: bool = False  # every table that proves the declared event store is there
     event_store_tables: tuple[str, ...] = ()  # those of them that are there
+    event_tables: tuple[TableName, ...] = ()  # the store's own, with their partitions
+    unclaimed: tuple[TableName, ...] = ()  # tables of positions that no projector claims
     missing_additions: tuple[str, ...] = ()
     store_in: tuple[str, ...] = ()  # schemas not declared as event store that hold one
     checkpoint_tables: tuple[TableName, ...] = ()  # those that exist

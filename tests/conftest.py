@@ -26,6 +26,7 @@ from psycopg import sql
 from balados_db.testing.plugin import use_server
 from balados_db.testing.server import Embedded, choose
 from tests import contract, listening, pooler, shells
+from tests.stores import node_modules
 from tests.torture.outcomes import Outcomes
 
 pytest_plugins = ["balados_db.testing.plugin"]  # for an editable install that is older than its entry point
@@ -84,7 +85,15 @@ def pytest_report_header() -> list[str]:
     return [
         f"pgbouncer: {pooler.binary() or missing}",
         f"shells: {', '.join(shells.SHELLS)}{f'; NOT INSTALLED, not tried: {without}' if without else ''}",
+        f"node: {_node()}",
     ]
+
+
+def _node() -> str:
+    lacking = node_modules.missing()
+    if lacking is None:
+        return "the event stores of npm are tried, from the cache or the registry"
+    return f"{lacking} NOT INSTALLED, tests/stores/test_emmett.py and test_message_db.py prove nothing"
 
 
 @pytest.fixture(scope="session", autouse=True)

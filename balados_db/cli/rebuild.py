@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -111,7 +111,8 @@ class _Eye:
     journal: Journal | None
     begun: float
     course: Course | None = None
-    goal: int | None = None
+    goals: dict[str, int | None] = field(default_factory=dict)
+    goal: int | None = None  # the whole store's; some stores number each source of events apart
 
     def look(self, *, goal: bool = False) -> Course | None:
         """The next look; None where tables are locked, as by a reset. `goal`: that of the first one stays."""
@@ -126,11 +127,13 @@ class _Eye:
 
     def _look(self, goal: bool, *, hasty: bool) -> Course:
         from balados_db.planning.rebuild import judge
+        from balados_db.planning.status import head_of
 
         glance = _glance(self.looks, hasty)
-        if goal and self.goal is None:
+        if goal and not self.goals:
             self.goal = glance.state.head
-        self.course = judge(glance, self.course, self.session.manifest, self.names, self.goal)
+            self.goals = {name: head_of(glance.state, self.session.manifest, name) for name in self.names}
+        self.course = judge(glance, self.course, self.session.manifest, self.names, self.goals)
         return self.course
 
 

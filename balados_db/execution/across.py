@@ -20,7 +20,7 @@ from balados_db.execution.executor import (
     refuse_read_only,
     unfinished,
 )
-from balados_db.execution.planners import look_at_part
+from balados_db.execution.planners import are_ignored, look_at_part
 from balados_db.execution.run import Run, Tracker
 from balados_db.model import Manifest
 from balados_db.planning.across import plan_reset_across
@@ -66,7 +66,9 @@ class AcrossOrders:
         """Look everywhere and plan. Behind our own fences nobody counts as live."""
         ours = {name: (pid_of(guard),) for name, guard in (guards or {}).items()}
         grounds = {name: self.look(name, conn, whole, ours.get(name, ())) for name, conn in conns.items()}
-        return plan_reset_across(grounds, ignore_live=self.wait_for_projectors or bool(guards))
+        return plan_reset_across(
+            grounds, ignore_live=are_ignored(self.manifest, self.wait_for_projectors, bool(guards))
+        )
 
 
 def plan_across(orders: AcrossOrders) -> Plan:

@@ -21,7 +21,7 @@ from balados_db.planning.steps import CreateDatabase, OpenJournal, RewindCheckpo
 from balados_db.postgres import plans
 from balados_db.postgres.connection import MAINTENANCE, local_settings, translated
 from balados_db.postgres.guest import give_back_session, remember_session, send
-from balados_db.postgres.locking import Patience, begin_locked, fence, fence_stands, pid_of, strays
+from balados_db.postgres.locking import Patience, begin_locked, fence, fence_stands, late, pid_of, strays
 from balados_db.postgres.queries import query
 
 if TYPE_CHECKING:
@@ -333,11 +333,15 @@ def afterwards(wanted: Fence | None, orders: Orders) -> tuple[str, ...]:
     """
     store = orders.manifest.event_store
     live = store.layout.liveness if store and store.layout else None
-    if wanted is None or wanted.class_table is None or live is None:
+    if wanted is None or (live is None and wanted.probe is None):
         return ()
     try:
         with orders.open() as conn:
-            found = strays(conn, wanted.class_table, live.id)
+            found = strays(conn, wanted.class_table, live.id) if live and wanted.class_table else ()
+            late_ones = late(conn, wanted, orders.patience.grace)
     except (BaladosDbError, psycopg.Error):
         return ("the server could not be asked any more whether a projector slipped in: restart those that run",)
-    return tuple(f"{who} lives on a position that was forgotten: restart it" for who in found)
+    return (
+        *(f"{who} lives on a position that was forgotten: restart it" for who in found),
+        *(f"{who} may live on a position that was forgotten: restart it" for who in late_ones),
+    )

@@ -96,11 +96,21 @@ def reset_planner(
             return state, *_shaped(look, state, files, request)
 
         state, shape, obstacles = steadily(conn, read)
-        return plan_reset(
-            state, manifest, files, request, shape, obstacles, ignore_live=wait_for_projectors or bool(ours)
-        )
+        ignored = are_ignored(manifest, wait_for_projectors, bool(ours))
+        return plan_reset(state, manifest, files, request, shape, obstacles, ignore_live=ignored)
 
     return plan
+
+
+def are_ignored(manifest: Manifest, waiting: bool, locked: bool) -> bool:
+    """Whether live projectors are nobody's concern: not yet while there is time, no more once they are locked out.
+
+    Where a store has no locks of its own, whoever runs is refused at the very last.
+    """
+    layout = manifest.event_store.layout if manifest.event_store else None
+    if layout is not None and layout.probe is not None and locked:
+        return False
+    return waiting or locked
 
 
 def _shaped(
@@ -149,7 +159,9 @@ def rollback_planner(manifest: Manifest, files: Files, request: RollbackRequest)
             return state, shape, read_obstacles(look, state, shape)
 
         state, shape, obstacles = steadily(conn, read)
-        return plan_rollback(state, manifest, files, request, shape, obstacles, ignore_live=bool(ours))
+        return plan_rollback(
+            state, manifest, files, request, shape, obstacles, ignore_live=are_ignored(manifest, False, bool(ours))
+        )
 
     return plan
 

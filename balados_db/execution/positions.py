@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
 from balados_db.errors import ProjectorsMoved, PromiseBroken
 from balados_db.execution.run import Details, Run, handles
-from balados_db.model import CheckpointTable, LiveProjector, TableName
+from balados_db.model import CheckpointTable, LiveProjector, Sql, TableName, Value
 from balados_db.planning import steps
 from balados_db.planning.culprits import of_broken
 from balados_db.planning.cures import advice, in_the_way
+from balados_db.planning.phases import rewinding
 from balados_db.planning.steps import listed
 from balados_db.postgres import eventstore
 from balados_db.postgres.queries import named, query
 
-Values = Mapping[str, str | int | None]
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+Values = Mapping[str, Value]
 
 
 @handles(steps.ForgetCheckpoints)
@@ -38,12 +42,15 @@ def forget_checkpoints(step: steps.ForgetCheckpoints, run: Run) -> Details:
 
 
 def prove_forgotten(run: Run) -> None:
-    """Raises PromiseBroken where somebody's position is left. What a manifest's own SQL did is its own affair."""
+    """Raises PromiseBroken where somebody's position is left.
+
+    What a manifest's own SQL did is its own affair; but where it adds a row among the events, that is the last word.
+    """
     for step in run.steps(steps.ForgetCheckpoints):
         checkpoint = _checkpoint(run, step.table)
-        if step.everybody or checkpoint.sql is not None:
+        if step.everybody or (checkpoint.sql is not None and not checkpoint.appends):
             continue
-        left = _elsewhere(run, checkpoint, step.projectors, checkpoint.set or {})
+        left = _elsewhere(run, checkpoint, step.projectors, _forgotten(checkpoint))
         if left:
             said = f"positions are left in {step.table}: {listed(left)}"
             objects = [of_broken(f"not forgotten: {name} in {step.table}") for name in left]
@@ -53,16 +60,22 @@ def prove_forgotten(run: Run) -> None:
 @handles(steps.RewindCheckpoints)
 def rewind_checkpoints(step: steps.RewindCheckpoints, run: Run) -> Details:
     """The rows stay: their ids are the locks that keep projectors out."""
-    checkpoint = _checkpoint(run, step.table)
-    statement = query("set_checkpoints").format(**_names(checkpoint), assignments=_assignments(_origin(checkpoint)))
-    return {"rewound": run.conn.execute(statement, {"projectors": list(step.projectors)}).rowcount}
+    return {"rewound": rewind(run.conn, _checkpoint(run, step.table), step.projectors)}
+
+
+def rewind(conn: Connection[Any], checkpoint: CheckpointTable, projectors: Sequence[str]) -> int:
+    """Set the rows of these projectors to the origin; says how many there were."""
+    values = rewinding(checkpoint)
+    assert values is not None
+    statement = query("set_checkpoints").format(**_names(checkpoint), assignments=_assignments(values))
+    return conn.execute(statement, {"projectors": list(projectors)}).rowcount
 
 
 @handles(steps.ProveRewound)
 def prove_rewound(step: steps.ProveRewound, run: Run) -> None:
     """Whoever ran meanwhile has written rows that may be gone by now: it must not go on from where it is."""
     moved = [name for table in step.tables for name in _moved(run, table, step.projectors)]
-    moved += [f"{p.name} (process {p.pid})" for p in _alive(run) if p.name in step.projectors]
+    moved += [f"{p.name} (process {p.pid})" for p in _alive(run) if any(map(p.runs, step.projectors))]
     if moved:
         names = tuple(dict.fromkeys(moved))
         reason, cure = "ran while its tables were being emptied", "stop it and run the same command again"
@@ -72,20 +85,30 @@ def prove_rewound(step: steps.ProveRewound, run: Run) -> None:
 
 def _moved(run: Run, table: TableName, projectors: tuple[str, ...]) -> tuple[str, ...]:
     checkpoint = _checkpoint(run, table)
-    return _elsewhere(run, checkpoint, projectors, _origin(checkpoint))
+    values = rewinding(checkpoint)
+    return _elsewhere(run, checkpoint, projectors, _same(values) if values else _forgotten(checkpoint))
 
 
-def _origin(checkpoint: CheckpointTable) -> Values:
-    """How a row looks before its projector has read anything; nothing where the row itself must go."""
+def _forgotten(checkpoint: CheckpointTable) -> sql.Composable:
+    """How a row looks that was forgotten; where the row itself must go, none looks like that."""
     if checkpoint.set is not None:
-        return checkpoint.set
-    return {checkpoint.position: checkpoint.origin} if checkpoint.position and checkpoint.sql is None else {}
+        return _same(checkpoint.set)
+    if checkpoint.appends and checkpoint.position is not None:
+        place = eventstore.expression(checkpoint.position)
+        return sql.SQL("{}::text is not distinct from {}").format(place, _literal(str(checkpoint.origin)))
+    return sql.SQL("false")
 
 
-def _elsewhere(run: Run, checkpoint: CheckpointTable, projectors: tuple[str, ...], there: Values) -> tuple[str, ...]:
-    """Whose row does not hold these values; without any, whoever has a row."""
-    same = [sql.SQL("{} is not distinct from {}").format(named(c), _literal(v)) for c, v in there.items()]
-    at_origin = sql.SQL(" and ").join(same) if same else sql.SQL("false")
+def _same(values: Values) -> sql.Composable:
+    """Whether a row holds these values; a value that is made from the row itself stays what it is when made again."""
+    same = [sql.SQL("{} is not distinct from {}").format(named(c), _literal(v)) for c, v in values.items()]
+    return sql.SQL(" and ").join(same)
+
+
+def _elsewhere(
+    run: Run, checkpoint: CheckpointTable, projectors: tuple[str, ...], at_origin: sql.Composable
+) -> tuple[str, ...]:
+    """Whose row is not at the origin."""
     statement = query("select_moved").format(**_names(checkpoint), at_origin=at_origin)
     return tuple(row.projector for row in run.conn.execute(statement, {"projectors": list(projectors)}))
 
@@ -94,17 +117,16 @@ def _assignments(values: Values) -> sql.Composable:
     return sql.SQL(", ").join(sql.SQL("{} = {}").format(named(c), _literal(v)) for c, v in values.items())
 
 
-def _literal(value: str | int | None) -> sql.SQL:
+def _literal(value: Value) -> sql.Composable:
     """For a statement that takes parameters: a percent sign of the value is none of those."""
+    if isinstance(value, Sql):
+        return eventstore.expression(value)
     return sql.SQL(sql.Literal(value).as_string(None).replace("%", "%%"))
 
 
 def _alive(run: Run) -> tuple[LiveProjector, ...]:
     store = run.manifest.event_store
-    live = store.layout.liveness if store and store.layout else None
-    if live is None:
-        return ()
-    return eventstore.read_live(run.conn, live, run.ours, dict(eventstore.read_subscriptions(run.conn, live)))
+    return eventstore.read_living(run.conn, store.layout, run.ours) if store and store.layout else ()
 
 
 def _checkpoint(run: Run, table: TableName) -> CheckpointTable:
@@ -114,6 +136,6 @@ def _checkpoint(run: Run, table: TableName) -> CheckpointTable:
 def _names(checkpoint: CheckpointTable) -> dict[str, Any]:
     return {
         "table": named(*checkpoint.table),
-        "projector": named(checkpoint.projector),
+        "projector": eventstore.expression(checkpoint.projector),
         "condition": eventstore.condition(checkpoint),
     }

@@ -64,10 +64,11 @@ def _moving(run: Run) -> tuple[steps.ForgetCheckpoints | steps.RewindCheckpoints
 
 
 def _positions(run: Run) -> list[CheckpointTable]:
-    """Checkpoint tables whose rows outside the scope must not move; none when everybody's go with the events."""
+    """Checkpoint tables whose rows outside the scope must not move; none where everybody's go with the events."""
     if any(_takes_all(step) for step in run.phase.steps):
         return []
     there = set(eventstore.existing_tables(run.conn, [c.table for c in run.manifest.checkpoints]))
+    there -= {table for step in run.steps(steps.EmptyTables) for table in step.tables}
     return [c for c in run.manifest.checkpoints if c.table in there]
 
 
@@ -106,6 +107,14 @@ def restart_sequences(step: steps.RestartSequences, run: Run) -> Details:
     for row in sequences:
         run.conn.execute(query("restart_sequence").format(sequence=sql.Identifier(row.schema, row.name)))
     return {"sequences": len(sequences)}
+
+
+@handles(steps.RestartFreeSequences)
+def restart_free_sequences(step: steps.RestartFreeSequences, run: Run) -> Details:
+    """Numbering begins anew with the events."""
+    for sequence in step.sequences:
+        run.conn.execute(query("restart_sequence").format(sequence=sql.Identifier(*sequence)))
+    return {"sequences": len(step.sequences)}
 
 
 @handles(steps.RefreshViews)

@@ -29,6 +29,7 @@ from balados_db.model import (
     Relation,
     SchemaDeclaration,
     SchemaState,
+    Sql,
     TableName,
 )
 from balados_db.planning import cures
@@ -199,9 +200,21 @@ def of_position(name: str, found: Sequence[tuple[CheckpointTable, CheckpointStat
     return cures.in_the_way("position", name, f"has a position in {positions}", cure, found[0][1].table.schema)
 
 
+def of_unclaimed(table: TableName) -> dict[str, Any]:
+    """A table of positions, where each projector has its own, that nobody says is a projector's."""
+    cure = (
+        "say in the manifest which projector's it is:\n"
+        f'[[checkpoints]]\ntable = {key(str(table))}\nfor = "PROJECTOR"\n'
+        f"if nobody writes to it any more: drop table {cures.quoted(*table)}"
+    )
+    return of_table(*table, "holds positions of a projector that nobody declared", cure)
+
+
 def _forgetting(name: str, checkpoint: CheckpointTable) -> str:
-    table, column = cures.quoted(*checkpoint.table), cures.quoted(checkpoint.projector)
-    return f"delete from {table} where {column} = {cures.literal(name)}"
+    table, whose = cures.quoted(*checkpoint.table), checkpoint.projector
+    column = whose.text if isinstance(whose, Sql) else cures.quoted(whose)
+    kept = f" and ({checkpoint.keep}) is not true" if checkpoint.keep else ""
+    return f"delete from {table} where {column} = {cures.literal(name)}{kept}"
 
 
 def unplaced(projector: Projector, strangers: Sequence[str], manifest: Manifest) -> ProjectorWithoutPosition:
@@ -219,12 +232,20 @@ def unplaced(projector: Projector, strangers: Sequence[str], manifest: Manifest)
 # ── who is in the way ────────────────────────────────────────────────────────────────────────────────────
 
 
+def said_live(projector: LiveProjector) -> str:
+    """A running projector in a sentence."""
+    said = f", {projector.application}" if projector.application not in ("", projector.name) else ""
+    if not projector.pid:
+        return f"{projector.name} (claimed by {projector.application or 'somebody'})"
+    return f"{projector.name} (process {projector.pid}, user {projector.user}{said})"
+
+
 def of_live(projector: LiveProjector) -> dict[str, Any]:
     """A running projector: its memory would survive, so it is stopped, not merely disconnected."""
     return cures.in_the_way(
         "process",
-        str(projector.pid),
-        f"runs {projector.name} for user {projector.user}",
+        str(projector.pid or projector.application),
+        f"runs {projector.name}" + (f" for user {projector.user}" if projector.user else ""),
         f"stop {_application(projector.application)}, then start it again afterwards"
         " (a connection that is cut comes back with its old position)",
         **vars(projector),

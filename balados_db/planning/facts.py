@@ -59,6 +59,8 @@ def _deed(checkpoint: CheckpointTable) -> dict[str, object]:
         "set": dict(checkpoint.set) if checkpoint.set is not None else None,
         "sql": checkpoint.sql,
         "where": checkpoint.where,
+        "keep": checkpoint.keep,
+        "rewind": dict(checkpoint.rewind) if checkpoint.rewind is not None else None,
     }
 
 

@@ -6,8 +6,9 @@ of losing them. The rows are forgotten last.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from balados_db.model import (
     CheckpointTable,
@@ -15,8 +16,10 @@ from balados_db.model import (
     Files,
     Manifest,
     Relation,
+    RelationKind,
     Role,
     TableName,
+    Value,
 )
 from balados_db.planning.plan import Locks, Phase, one_phase
 from balados_db.planning.refusals import Obstacles
@@ -50,6 +53,7 @@ from balados_db.planning.steps import (
     ProveRewound,
     RecordStructure,
     RefreshViews,
+    RestartFreeSequences,
     RestartSequences,
     RewindCheckpoints,
     SeedEventStore,
@@ -101,7 +105,7 @@ def reset_phases(ground: Ground) -> tuple[Phase, ...]:
 def _at_once(ground: Ground) -> list[Step]:
     state, shape = ground.state, ground.shape
     steps: list[Step] = [] if state.own_schema else [CreateRecords()]
-    refilled = (*shape.emptied_names, *(view.table for view in shape.refreshed))
+    refilled = (*shape.emptied_names, *(view.table for view in shape.refreshed), *free_sequences(ground))
     steps.append(CapturePreserved(recreated=shape.recreated, emptied=refilled, kept=_stay(ground), rows=ground.rows))
     # What is dropped may reference what is emptied, and what is made anew may be shown by what is refreshed.
     steps += _dropping(ground)
@@ -128,7 +132,22 @@ def _dropping(ground: Ground) -> list[Step]:
 def _emptying(ground: Ground) -> list[Step]:
     shape = ground.shape
     steps: list[Step] = [EmptyTables(tables=shape.emptied_names, settings=_settings(ground))] if shape.emptied else []
-    return [*steps, *_seeding(ground)]
+    return [*steps, *_restarting(ground), *_seeding(ground)]
+
+
+def _restarting(ground: Ground) -> list[Step]:
+    sequences = free_sequences(ground)
+    return [RestartFreeSequences(sequences=sequences)] if sequences else []
+
+
+def free_sequences(ground: Ground) -> tuple[TableName, ...]:
+    """The event store's sequences that belong to no table, when its events go."""
+    store = ground.manifest.event_store
+    if ground.shape.store is None or store is None or store.layout is None:
+        return ()
+    found = (r for r in ground.state.schema(store.name).relations if r.kind is RelationKind.SEQUENCE and not r.owned)
+    wanted = store.layout.sequences
+    return tuple(r.table for r in found if any(fnmatchcase(r.name, name) for name in wanted))
 
 
 def _settings(ground: Ground) -> tuple[tuple[str, str], ...]:
@@ -186,7 +205,16 @@ def _lockable(relations: list[Relation]) -> tuple[TableName, ...]:
 def _with_checkpoints(ground: Ground, exclusive: tuple[TableName, ...]) -> Locks:
     own = [r.table for r in ground.shape.emptied]
     positions = tuple(t for t in ground.state.checkpoint_tables if t not in own)
-    return Locks(checkpoints=positions, exclusive=tuple(t for t in exclusive if t not in positions))
+    others = tuple(t for t in exclusive if t not in positions)
+    if not _has_locks(ground):
+        return Locks(exclusive=(*positions, *others))
+    return Locks(checkpoints=positions, exclusive=others)
+
+
+def _has_locks(ground: Ground) -> bool:
+    """Whether projectors are kept out by locks of their store; else whoever starts must wait to read its position."""
+    store = ground.manifest.event_store
+    return bool(store and store.layout and store.layout.liveness)
 
 
 # ── several transactions ─────────────────────────────────────────────────────────────────────────────────
@@ -232,7 +260,10 @@ def journal_of(grounds: Iterable[Ground], ground: Ground, total: int) -> OpenJou
 def _framed(ground: Ground, steps: list[Step], forgotten: tuple[str, ...] = ()) -> tuple[Step, ...]:
     """A part of the work, proved by itself: everything outside the scope's own tables is what it was."""
     emptied = tuple(t for step in steps if isinstance(step, EmptyTables) for t in step.tables)
-    capture = CapturePreserved(recreated=_touched(ground), emptied=emptied, kept=_untouched(ground), rows=ground.rows)
+    restarted = tuple(t for step in steps if isinstance(step, RestartFreeSequences) for t in step.sequences)
+    capture = CapturePreserved(
+        recreated=_touched(ground), emptied=(*emptied, *restarted), kept=_untouched(ground), rows=ground.rows
+    )
     return (capture, *steps, ProvePreserved(emptied=emptied, forgotten=forgotten))
 
 
@@ -259,7 +290,8 @@ def begin(ground: Ground, journal: OpenJournal, number: int = 1) -> Phase:
         raise too_large(ground.state, locks)
     if store:
         tables = tuple(r.table for r in store)
-        steps = [EmptyTables(tables=tables, settings=_settings(ground)), *_seeding(ground), *_forgetting(ground)]
+        empty = EmptyTables(tables=tables, settings=_settings(ground))
+        steps = [empty, *_restarting(ground), *_seeding(ground), *_forgetting(ground)]
     else:
         steps = [] if ground.shape.events_go else _rewinding(ground)
     return Phase(
@@ -279,15 +311,20 @@ def _rewinding(ground: Ground) -> list[Step]:
     names = ground.projectors
     return [
         RewindCheckpoints(table=c.table, projectors=names)
-        if _can_be_rewound(c)
+        if rewinding(c)
         else ForgetCheckpoints(table=c.table, projectors=names)
         for c in ground.checkpoints
         if names
     ]
 
 
-def _can_be_rewound(checkpoint: CheckpointTable) -> bool:
-    return checkpoint.set is not None or (checkpoint.sql is None and checkpoint.position is not None)
+def rewinding(checkpoint: CheckpointTable) -> Mapping[str, Value] | None:
+    """What sets a row back to the origin; None where a row cannot be, and must go."""
+    if checkpoint.rewind or checkpoint.set is not None:
+        return checkpoint.rewind or checkpoint.set
+    if checkpoint.sql is not None or not isinstance(checkpoint.position, str):
+        return None
+    return {checkpoint.position: checkpoint.origin}
 
 
 def _drop_phases(ground: Ground) -> Iterator[Part]:

@@ -81,11 +81,16 @@ class StartsOver:
 
 @dataclass(frozen=True, kw_only=True)
 class Fence:
-    """Whom to keep out while the plan runs; `ids` are the subscriptions' ids. Times in seconds."""
+    """Whom to keep out while the plan runs; `ids` are the subscriptions' ids.
+
+    Where a store has no locks of its own, `probe` tells who of `projectors` runs, or who runs at all for `every_id`.
+    """
 
     class_table: TableName | None = None
     ids: tuple[int, ...] = ()
     every_id: bool = False
+    probe: str | None = None
+    projectors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from balados_db.model import DatabaseState, Manifest
-from balados_db.planning.status import place_of, progress_of, projector_status
+from balados_db.planning.status import head_of, place_of, progress_of, projector_status
 
 WINDOW = 10.0  # seconds: a rate is measured over this long, so that what was fast an hour ago does not count
 STALLED_AFTER = 10.0  # seconds without moving: less may be one slow event
@@ -100,14 +100,19 @@ class Course:
 
 
 def judge(
-    glance: Glance, before: Course | None, manifest: Manifest, names: Sequence[str], goal: int | None = None
+    glance: Glance,
+    before: Course | None,
+    manifest: Manifest,
+    names: Sequence[str],
+    goals: Mapping[str, int | None] | None = None,
 ) -> Course:
-    """Put a look beside those before it. `goal` is the head that is to be reached; without one, the head as it is."""
-    head = glance.state.head
-    # Events that were reset meanwhile never come back: nobody can be asked to reach what is gone.
-    goal = head if goal is None or head is None else min(goal, head)
+    """Put a look beside those before it. `goals` are the heads to be reached; without one, it is the head as it is."""
     trails, standings = {}, []
     for name in names:
+        head = head_of(glance.state, manifest, name)
+        goal = (goals or {}).get(name)
+        # Events that were reset meanwhile never come back: nobody can be asked to reach what is gone.
+        goal = head if goal is None or head is None else min(goal, head)
         trail = _trail(glance, before.trails.get(name) if before else None, manifest, name, goal)
         if trail is not None:
             trails[name] = trail
@@ -161,7 +166,7 @@ def _standing(
 def _shows_life(manifest: Manifest) -> bool:
     """Whether the event store is of a kind whose running projectors can be seen."""
     store = manifest.event_store
-    return bool(store and store.layout and store.layout.liveness)
+    return bool(store and store.layout and store.layout.shows_life)
 
 
 def _measured(trail: Trail | None) -> tuple[float | None, float | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from balados_db.finding import Finding, error, note, warning
-from balados_db.model import CheckpointState, DatabaseState, Files, Manifest, Role, SchemaKind
+from balados_db.model import CheckpointState, CheckpointTable, DatabaseState, Files, Manifest, Role, SchemaKind, Sql
 from balados_db.planning.migrate import pending
 from balados_db.planning.refusals import is_missing
 from balados_db.planning.status import progress_of
@@ -21,6 +21,10 @@ def of_positions(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
     known = {p.name for p in manifest.projectors} | set(manifest.subscriptions)
     for name in sorted({c.projector for c in state.checkpoints} - known):
         yield _undeclared(name, state, manifest)
+    for table in state.unclaimed:
+        said = f"{table}: holds positions of a projector that nobody declared"
+        cure = f"claim it: [[checkpoints]] with table = {key(str(table))} and for = the projector; or drop it"
+        yield error("position_undeclared", str(table), said, cure)
     for checkpoint in manifest.checkpoints:
         if is_missing(checkpoint, state, manifest):
             said = f"{checkpoint.table}: this table of positions is declared, but not there"
@@ -40,16 +44,22 @@ def _undeclared(name: str, state: DatabaseState, manifest: Manifest) -> Finding:
 def _of_numbers(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
     """Of everybody; a row that tells a declared projector's progress is `status`'s to call ahead."""
     said = [progress_of(state, manifest, p.name) for p in manifest.projectors]
-    numbered = {c.table for c in manifest.checkpoints if c.position}
+    numbered = {c.table for c in manifest.checkpoints if c.position and not _begins_at_null(c)}
     for row in state.checkpoints:
         where = f"{row.projector} in {row.table}"
         if row.position is None and row.table in numbered:
             message = f"{where}: the position is NULL: no event's number is ever greater than that"
             yield error("position_null", row.projector, message, _FORGET)
-        ahead = _ahead(row, state.head)
+        ahead = _ahead(row, row.head if row.head is not None else state.head)
         if ahead and row not in said:
             message = f"{where}: is ahead of the head by {ahead}: it will skip new events"
             yield error("ahead_of_head", row.projector, message, _FORGET)
+
+
+def _begins_at_null(checkpoint: CheckpointTable) -> bool:
+    """Whether forgetting itself writes what may be NULL into the position: then NULL is the beginning there."""
+    column = checkpoint.position
+    return isinstance(column, str) and isinstance((checkpoint.set or {}).get(column), Sql)
 
 
 def _ahead(row: CheckpointState, head: int | None) -> int:

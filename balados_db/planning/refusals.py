@@ -23,7 +23,6 @@ from balados_db.model import (
     CheckpointState,
     CheckpointTable,
     DatabaseState,
-    LiveProjector,
     Manifest,
     Outsider,
     Projector,
@@ -74,6 +73,10 @@ def refuse_positions(state: DatabaseState, manifest: Manifest, request: ResetReq
     if not shape.events_go:
         for projector in shape.projectors:
             refuse_replay(manifest, projector.name)
+    if state.unclaimed and request.projector is None and (shape.projectors or shape.store):
+        raise UndeclaredPositions(
+            names=listed(state.unclaimed), objects=list(map(culprits.of_unclaimed, state.unclaimed))
+        )
     if request.scope is not Scope.PROJECTIONS:
         return
     for checkpoint in manifest.checkpoints:
@@ -229,11 +232,8 @@ def refuse_unfinished(state: DatabaseState, shape: Shape | None = None) -> None:
 def refuse_live(state: DatabaseState, shape: Shape) -> None:
     """Refuse while a projector of the scope runs: its memory would survive the reset."""
     names = {projector.name for projector in shape.projectors}
-    live = tuple(p for p in state.live if shape.store is not None or p.name in names)
+    live = tuple(p for p in state.live if shape.store is not None or any(map(p.runs, names)))
     if live:
-        raise ProjectorsLive(names="; ".join(_who(p) for p in live), objects=[culprits.of_live(p) for p in live])
-
-
-def _who(projector: LiveProjector) -> str:
-    said = f", {projector.application}" if projector.application not in ("", projector.name) else ""
-    return f"{projector.name} (process {projector.pid}, user {projector.user}{said})"
+        raise ProjectorsLive(
+            names="; ".join(culprits.said_live(p) for p in live), objects=[culprits.of_live(p) for p in live]
+        )

@@ -11,6 +11,7 @@ from balados_db.model import (
     SchemaKind,
     Scope,
     TableName,
+    untried,
 )
 from balados_db.planning.companions import reads_elsewhere, shown_by
 from balados_db.planning.facts import deed_facts, migration_facts, position_facts, relation_facts, trigger_facts
@@ -167,6 +168,7 @@ def _warnings(
     if kept:
         warnings.append(f"the history of another migration tool is kept: {listed(tuple(kept))}")
     warnings += _position_warnings(state, manifest, shape)
+    warnings += _store_warnings(manifest, shape)
     if state.identity and not state.identity.counts_writes:
         warnings.append("track_counts is off, so every kept row is counted and hashed, before and after")
     if obstacles.published:
@@ -242,17 +244,38 @@ def _position_warnings(state: DatabaseState, manifest: Manifest, shape: Shape) -
     return warnings
 
 
+def _store_warnings(manifest: Manifest, shape: Shape) -> list[str]:
+    """What this kind of event store cannot promise, where anybody's position moves."""
+    layout = manifest.event_store.layout if manifest.event_store else None
+    if layout is None or (shape.store is None and not shape.projectors):
+        return []
+    warnings = []
+    if not layout.shows_life:
+        warnings.append(_UNSEEN)
+    if layout.unfenced:
+        warnings.append(layout.unfenced)
+    if layout.untried:
+        warnings.append(untried(layout))
+    return warnings
+
+
+_UNSEEN = "nobody can see whether a projector of this event store runs: stop them all, and start them again afterwards"
+
+
 def fence_of(state: DatabaseState, manifest: Manifest, shape: Shape) -> Fence:
     """Whom to keep out: the projectors that start over, or everybody when the events go."""
     store = manifest.event_store
-    live = store.layout.liveness if store and store.layout else None
-    if live is None or not state.event_store:
+    layout = store.layout if store else None
+    if layout is None or not state.event_store:
         return Fence()
     names = tuple(p.name for p in shape.projectors)
+    live = layout.liveness
     return Fence(
-        class_table=live.table,
-        ids=state.subscription_ids_of(None if shape.store else names),
+        class_table=live.table if live else None,
+        ids=state.subscription_ids_of(None if shape.store else names) if live else (),
         every_id=shape.store is not None,
+        probe=layout.probe,
+        projectors=names,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from balados_db.finding import Finding, Severity
+from balados_db.finding import Finding, Severity, note
 from balados_db.model import (
     MAIN,
     CheckpointState,
@@ -16,6 +16,7 @@ from balados_db.model import (
     Migration,
     SchemaDeclaration,
     SchemaState,
+    untried,
 )
 from balados_db.planning.migrate import edited, out_of_order, pending, without_file
 from balados_db.planning.steps import listed
@@ -109,14 +110,21 @@ def projector_status(state: DatabaseState, manifest: Manifest, name: str) -> Pro
     """How far one projector is, and whether it runs."""
     row = progress_of(state, manifest, name)
     place = place_of(state, manifest, name)
+    head = head_of(state, manifest, name)
     return ProjectorStatus(
         projector=name,
         position=row.position if row else None,
-        head=state.head,
-        lag=state.head - place if state.head is not None and place is not None else None,
-        live=any(p.name == name for p in state.live),
+        head=head,
+        lag=head - place if head is not None and place is not None else None,
+        live=any(p.runs(name) for p in state.live),
         reads=tuple(str(read) for p in manifest.projectors if p.name == name for read in p.reads),
     )
+
+
+def head_of(state: DatabaseState, manifest: Manifest, name: str) -> int | None:
+    """The newest event that this projector will ever see: where the store numbers them apart, its row knows."""
+    row = progress_of(state, manifest, name)
+    return row.head if row is not None and row.head is not None else state.head
 
 
 def place_of(state: DatabaseState, manifest: Manifest, name: str) -> int | None:
@@ -134,7 +142,13 @@ def progress_of(state: DatabaseState, manifest: Manifest, name: str) -> Checkpoi
     """
     order = [c.table for c in manifest.checkpoints if c.position]
     rows = [c for c in state.checkpoints if c.projector == name and c.table in order]
-    return min(rows, key=lambda row: order.index(row.table), default=None)
+    return min(rows, key=lambda row: (order.index(row.table), *_behind(row, state)), default=None)
+
+
+def _behind(row: CheckpointState, state: DatabaseState) -> tuple[bool, int]:
+    """Of several rows of one projector (segments, sources) the last one counts; an unknown one before all others."""
+    head = row.head if row.head is not None else state.head
+    return isinstance(row.position, int), row.position - (head or 0) if isinstance(row.position, int) else 0
 
 
 UNFINISHED = "reset_unfinished"  # a finding that nobody needs to ask for
@@ -212,6 +226,8 @@ def _of_store(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
     if store and state.event_store and state.missing_additions:
         said = f"the event store lacks what its install SQL adds: {listed(state.missing_additions)}"
         yield _finding("store_additions_missing", store.name, said)
+    if store and store.layout and store.layout.untried:
+        yield note("layout_untried", store.name, f"{store.name}: {untried(store.layout)}")
 
 
 def _of_projector(p: ProjectorStatus) -> Iterator[Finding]:

@@ -150,6 +150,14 @@ class RestartSequences(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RestartFreeSequences(Step):
+    """Restart the event store's sequences that belong to no table."""
+
+    sentence = "restart the event store's own {sequences}"
+    sequences: tuple[TableName, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RefreshViews(Step):
     """Fill materialized views anew."""
 

@@ -22,7 +22,7 @@ def concerned(manifest: Manifest, request: ResetRequest) -> tuple[str, ...]:
     store = manifest.event_store
     if projectors or store in schemas:
         touched |= {manifest.database_of(checkpoint.table.schema) for checkpoint in manifest.checkpoints}
-        touched |= {store.database} if store and store.layout and store.layout.liveness else set()
+        touched |= {store.database} if store and store.layout and store.layout.shows_life else set()
     return tuple(name for name in manifest.parts if name in touched)
 
 
@@ -37,6 +37,8 @@ def together(states: Sequence[DatabaseState]) -> DatabaseState:
         journal=max((state.journal for state in states if state.journal), key=lambda j: j.done, default=None),
         event_store=store.event_store,
         event_store_tables=store.event_store_tables,
+        event_tables=store.event_tables,
+        unclaimed=tuple(table for state in states for table in state.unclaimed),
         missing_additions=tuple(name for state in states for name in state.missing_additions),
         store_in=tuple(name for state in states for name in state.store_in),
         checkpoint_tables=tuple(table for state in states for table in state.checkpoint_tables),

@@ -117,9 +117,10 @@ def visible(manifest: Manifest, unseen: tuple[TableName, ...], histories: tuple[
 
 def _visible(schema: SchemaDeclaration, unseen: tuple[TableName, ...]) -> SchemaDeclaration:
     layout = schema.layout
-    if layout is None or layout.liveness is None or layout.liveness.table not in unseen:
+    if layout is None or not any(table.schema == schema.name for table in unseen):
         return schema
-    return replace(schema, layout=replace(layout, liveness=None))
+    hidden = layout.liveness is not None and layout.liveness.table in unseen
+    return replace(schema, layout=replace(layout, liveness=None if hidden else layout.liveness, probe=None))
 
 
 def not_seen(table: TableName) -> Finding:

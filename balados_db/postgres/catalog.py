@@ -213,8 +213,7 @@ def _role(row: Any, manifest: Manifest, state: DatabaseState) -> Role:
     if row.extension:
         return Role.EXTENSION
     declared = manifest.schema(row.schema)
-    layout = declared.layout if declared else None
-    if layout and row.name in layout.tables:
+    if TableName(row.schema, row.name) in state.event_tables:
         return Role.EVENTS
     if TableName(row.schema, row.name) in {c.table for c in manifest.checkpoints}:
         return Role.CHECKPOINTS

@@ -16,11 +16,13 @@ from balados_db.model import (
     CheckpointState,
     CheckpointTable,
     DatabaseState,
+    Expression,
     Layout,
     Liveness,
     LiveProjector,
     Manifest,
     SchemaDeclaration,
+    Sql,
     TableName,
 )
 from balados_db.postgres.queries import named, query
@@ -38,11 +40,13 @@ def read_store(conn: Connection[Any], manifest: Manifest, ours: Sequence[int], s
     store = manifest.event_store
     if store is None or store.layout is None:
         return state
-    holding = [r.schema for r in conn.execute(query("select_stores"), {"proof": list(store.layout.proof)})]
+    found = matching(conn, store.layout.proof)
     state = replace(
         state,
-        store_in=tuple(name for name in holding if name != store.name),
+        store_in=tuple(name for name in _proved(found, store.layout.proof) if name != store.name),
         missing_additions=missing_additions(conn, store, state.own_schema),
+        event_tables=_events(conn, store, store.layout),
+        unclaimed=_unclaimed(conn, manifest, store, store.layout),
     )
     return _with_store(conn, store, store.layout, ours, state)
 
@@ -70,19 +74,76 @@ def _with_positions(conn: Connection[Any], manifest: Manifest, state: DatabaseSt
 def _with_store(
     conn: Connection[Any], store: SchemaDeclaration, layout: Layout, ours: Sequence[int], state: DatabaseState
 ) -> DatabaseState:
-    proof = [TableName(store.name, table) for table in layout.proof]
-    tables = tuple(t.name for t in existing_tables(conn, proof))
-    state = replace(state, event_store_tables=tables, event_store=len(tables) == len(proof))
+    there = matching(conn, layout.proof, store.name).get(store.name, {})
+    tables = tuple(entry for entry in layout.proof if entry in there)
+    state = replace(state, event_store_tables=tables, event_store=len(tables) == len(layout.proof))
     if not state.event_store:
         return state
-    live = layout.liveness
-    subscriptions = read_subscriptions(conn, live) if live else ()
     return replace(
         state,
         head=read_head(conn, store.name, layout),
-        subscriptions=subscriptions,
-        live=read_live(conn, live, ours, dict(subscriptions)) if live else (),
+        subscriptions=read_subscriptions(conn, layout.liveness) if layout.liveness else (),
+        live=read_living(conn, layout, ours),
     )
+
+
+# ── tables by what they look like ────────────────────────────────────────────────────────────────────────
+
+Matches = dict[str, dict[str, list[str]]]  # by schema, by what was asked for: the tables' names
+
+
+def matching(conn: Connection[Any], wanted: Sequence[str], schema: str | None = None) -> Matches:
+    """Tables by name, `*` standing for anything, and by columns: `name(column, column)`."""
+    parts = [entry.rstrip(")").partition("(") for entry in wanted]
+    parameters = {
+        "entries": list(wanted),
+        "names": [_like(name) for name, _, _ in parts],
+        "columns": [columns.replace(" ", "") for _, _, columns in parts],
+        "schema": schema,
+    }
+    found: Matches = {}
+    for row in conn.execute(query("select_matching"), parameters):
+        found.setdefault(row.schema, {}).setdefault(row.entry, []).append(row.name)
+    return found
+
+
+def _like(name: str) -> str:
+    for special in "\\_%":
+        name = name.replace(special, f"\\{special}")
+    return name.replace("*", "%")
+
+
+def _proved(found: Matches, proof: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(schema for schema, entries in found.items() if len(entries) == len(proof)))
+
+
+def holding(conn: Connection[Any], proof: Sequence[str]) -> tuple[str, ...]:
+    """The schemas that hold every table of a proof."""
+    return _proved(matching(conn, proof), proof)
+
+
+def _events(conn: Connection[Any], store: SchemaDeclaration, layout: Layout) -> tuple[TableName, ...]:
+    """The store's own tables, and whatever they are partitioned into."""
+    found = matching(conn, layout.tables, store.name).get(store.name, {})
+    names = sorted({name for entry in found.values() for name in entry})
+    rows = conn.execute(query("select_partitions"), {"schema": store.name, "names": names})
+    parts = [TableName(row.schema, row.name) for row in rows]
+    return tuple(dict.fromkeys((*(TableName(store.name, name) for name in names), *parts)))
+
+
+def _unclaimed(
+    conn: Connection[Any], manifest: Manifest, store: SchemaDeclaration, layout: Layout
+) -> tuple[TableName, ...]:
+    """Tables of positions that nobody declared: where each projector has one, they are not known beforehand."""
+    if layout.tracking is None:
+        return ()
+    claimed = {checkpoint.table for checkpoint in manifest.checkpoints}
+    found = matching(conn, [layout.tracking], store.name).get(store.name, {})
+    tables = (TableName(store.name, name) for entry in found.values() for name in sorted(entry))
+    return tuple(table for table in tables if table not in claimed)
+
+
+# ── positions ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def existing_tables(conn: Connection[Any], tables: Sequence[TableName]) -> tuple[TableName, ...]:
@@ -100,17 +161,19 @@ def _relations(conn: Connection[Any], names: Sequence[TableName]) -> tuple[Table
 
 def read_checkpoints(conn: Connection[Any], checkpoint: CheckpointTable) -> tuple[CheckpointState, ...]:
     """The rows of one checkpoint table; a position that is no number stays text."""
-    position = sql.Identifier(checkpoint.position) if checkpoint.position else sql.SQL("null")
     rows = conn.execute(
         query("select_checkpoints").format(
-            projector=sql.Identifier(checkpoint.projector),
-            position=position,
-            table=sql.Identifier(*checkpoint.table),
-            condition=condition(checkpoint, parameters=False),
-        )
+            projector=expression(checkpoint.projector),
+            position=expression(checkpoint.position or Sql("null")),
+            head=expression(Sql(checkpoint.head or "null")),
+            table=named(*checkpoint.table),
+            condition=condition(checkpoint),
+        ),
+        {},
     )
     return tuple(
-        CheckpointState(table=checkpoint.table, projector=r.projector, position=_number(r.position)) for r in rows
+        CheckpointState(table=checkpoint.table, projector=r.projector, position=_number(r.position), head=r.head)
+        for r in rows
     )
 
 
@@ -118,10 +181,21 @@ def _number(text: str | None) -> int | str | None:
     return int(text) if text is not None and text.lstrip("-").isdigit() else text
 
 
-def condition(checkpoint: CheckpointTable, *, parameters: bool = True) -> sql.Composable:
-    """The manifest's own `where`, or everything; `parameters` says whether the statement takes any."""
-    where = (checkpoint.where or "true").replace("%", "%%" if parameters else "%")
-    return sql.SQL(f"({where})")
+# A statement that these stand in takes parameters, be they none: a percent sign of the manifest's is none of those.
+
+
+def expression(written: Expression) -> sql.Composable:
+    """A column, or the manifest's own expression on a row."""
+    if isinstance(written, Sql):
+        return sql.SQL("({})").format(sql.SQL(written.text.replace("%", "%%")))
+    return named(written)
+
+
+def condition(checkpoint: CheckpointTable) -> sql.Composable:
+    """Which rows are positions: those of the manifest's `where`, but for those of `keep`."""
+    return sql.SQL("({where}) and ({keep}) is not true").format(
+        where=expression(Sql(checkpoint.where or "true")), keep=expression(Sql(checkpoint.keep or "false"))
+    )
 
 
 def read_head(conn: Connection[Any], schema: str, layout: Layout) -> int | None:
@@ -153,6 +227,13 @@ def read_subscriptions(conn: Connection[Any], live: Liveness) -> tuple[tuple[int
     return tuple((r.id, r.name) for r in rows)
 
 
+def read_living(conn: Connection[Any], layout: Layout, ours: Sequence[int] = ()) -> tuple[LiveProjector, ...]:
+    """Which projectors run right now, by their locks or by the layout's own probe; not our own processes."""
+    live = layout.liveness
+    locks = read_live(conn, live, ours, dict(read_subscriptions(conn, live))) if live else ()
+    return (*locks, *(read_probe(conn, layout.probe) if layout.probe else ()))
+
+
 def read_live(
     conn: Connection[Any], live: Liveness, ours: Sequence[int], names: dict[int, str]
 ) -> tuple[LiveProjector, ...]:
@@ -167,6 +248,21 @@ def read_live(
             application=r.application,
         )
         for r in rows
+    )
+
+
+def read_probe(conn: Connection[Any], probe: str, since: float | None = None) -> tuple[LiveProjector, ...]:
+    """Who runs by a layout's probe; with `since`, only sessions that are older than so many seconds."""
+    statement = query("select_probed").format(probe=expression(Sql(probe)))
+    return tuple(
+        LiveProjector(
+            name=r.projector or "a projector",
+            pid=r.pid,
+            user=r.user,
+            application=r.application or r.owner,
+            anybody=r.projector is None,
+        )
+        for r in conn.execute(statement, {"since": since})
     )
 
 

@@ -14,12 +14,12 @@ from psycopg import sql
 
 from balados_db.errors import LockHeld, LockTimeout, ProjectorsLive, StalePlan
 from balados_db.model import LiveProjector, TableName
-from balados_db.planning.culprits import of_blocker, of_holder, of_live
+from balados_db.planning.culprits import of_blocker, of_holder, of_live, said_live
 from balados_db.planning.cures import advice
 from balados_db.planning.plan import Fence, Locks
 from balados_db.planning.steps import listed
 from balados_db.postgres.connection import local_settings, pooled
-from balados_db.postgres.eventstore import class_of
+from balados_db.postgres.eventstore import class_of, read_probe
 from balados_db.postgres.guest import TRY, remember_session, send
 from balados_db.postgres.queries import named, query
 
@@ -65,11 +65,14 @@ def fence(
         if wanted.class_table is not None:
             _refuse_shared_session(conn, wanted)
             _take_projectors(conn, wanted, patience.projectors)
+        if wanted.probe is not None:
+            _await_end(conn, wanted, wanted.probe, patience.projectors)
         yield conn
         try:
             # A subscriber reads its row before it tries the lock: hold ours past the commit. Who is connected is asked
             # only now: one that came after the plan was made may have read its row as well.
-            if wanted.class_table is not None and (second or _others(conn)):
+            watched = wanted.class_table is not None or wanted.probe is not None
+            if watched and (second or _others(conn)):
                 time.sleep(patience.grace)
         except (KeyboardInterrupt, psycopg.OperationalError):
             cut_short()
@@ -146,6 +149,27 @@ def _take_projectors(conn: Connection[Any], wanted: Fence, seconds: float) -> No
     ]
     names = "; ".join(f"{p.name} (process {p.pid}, user {p.user}, {p.application or 'unnamed'})" for p in live)
     raise ProjectorsLive(names=names or f"subscriptions {ids}", objects=[of_live(p) for p in live])
+
+
+def _await_end(conn: Connection[Any], wanted: Fence, probe: str, seconds: float) -> None:
+    """Wait until none of the scope's projectors runs, by the probe of a store that has no locks to take."""
+    live: list[LiveProjector] = []
+    for _ in _pauses(seconds):
+        conn.execute(query("forget_statistics"))
+        with conn.transaction(force_rollback=True):  # nothing that the probe reads stays locked: the worker wants it
+            found = read_probe(conn, probe)
+        live = [p for p in found if wanted.every_id or any(map(p.runs, wanted.projectors))]
+        if not live:
+            return
+    raise ProjectorsLive(names="; ".join(said_live(p) for p in live), objects=[of_live(p) for p in live])
+
+
+def late(conn: Connection[Any], wanted: Fence, seconds: float) -> tuple[str, ...]:
+    """Who runs now, by the probe, in a session that is older than `seconds`: it may have read its position before."""
+    if wanted.probe is None:
+        return ()
+    found = read_probe(conn, wanted.probe, since=seconds)
+    return tuple(said_live(p) for p in found if wanted.every_id or any(map(p.runs, wanted.projectors)))
 
 
 def pid_of(conn: Connection[Any]) -> int:

@@ -13,6 +13,7 @@ from balados_db.model import OWN_SCHEMA, CheckpointTable
 from balados_db.planning.culprits import of_broken
 from balados_db.planning.cures import advice
 from balados_db.planning.steps import listed
+from balados_db.postgres.eventstore import condition, expression
 from balados_db.postgres.queries import named, query
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Preserved:
     facts: dict[Key, Fact]
     sequences: dict[int, tuple[str, int | None]] = field(default_factory=dict)  # by oid: name, last value
     rows: dict[str, Fact] | None = None  # by table, when every kept row is compared
-    positions: dict[CheckpointTable, tuple[str, ...]] = field(default_factory=dict)
+    positions: list[tuple[CheckpointTable, tuple[str, ...]]] = field(default_factory=list)
 
 
 def capture(
@@ -58,7 +59,7 @@ def capture(
         facts=_facts(conn, boundary),
         sequences=_sequences(conn, boundary),
         rows=_rows(conn, boundary) if rows else None,
-        positions={c: _positions(conn, c, forgotten) for c in checkpoints},
+        positions=[(c, _positions(conn, c, forgotten)) for c in checkpoints],
     )
 
 
@@ -116,11 +117,20 @@ def _rows(conn: Connection[Any], boundary: Boundary) -> dict[str, Fact]:
 
 
 def _positions(conn: Connection[Any], checkpoint: CheckpointTable, forgotten: Sequence[str]) -> tuple[str, ...]:
-    rows = conn.execute(
-        query("select_other_positions").format(table=named(*checkpoint.table), projector=named(checkpoint.projector)),
-        {"projectors": list(forgotten)},
+    name = "select_other_positions_among_events" if checkpoint.appends else "select_other_positions"
+    statement = query(name).format(
+        table=named(*checkpoint.table),
+        projector=expression(checkpoint.projector),
+        condition=condition(checkpoint),
     )
-    return tuple(r.row for r in rows)
+    rows = conn.execute(statement, {"projectors": list(forgotten)})
+    return (*(r.row for r in rows), *([_own_changes(conn, checkpoint)] if checkpoint.appends else []))
+
+
+def _own_changes(conn: Connection[Any], checkpoint: CheckpointTable) -> str:
+    """How many rows among the events this transaction changed or took away: none, as before."""
+    row = conn.execute(query("select_own_changes"), {"table": named(*checkpoint.table).as_string(None)}).fetchone()
+    return f"changed {row[0] if row else 0}"
 
 
 def compare(conn: Connection[Any], before: Preserved, forgotten: Sequence[str]) -> None:
@@ -137,7 +147,7 @@ def compare(conn: Connection[Any], before: Preserved, forgotten: Sequence[str]) 
         broken += [
             f"changed: {said}" for name, (said, fact) in before.rows.items() if now.get(name, ("", ""))[1] != fact
         ]
-    for checkpoint, rows in before.positions.items():
+    for checkpoint, rows in before.positions:
         if _positions(conn, checkpoint, forgotten) != rows:
             broken.append(f"changed: positions in {checkpoint.table} that were to stay")
     if broken:

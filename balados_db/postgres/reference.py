@@ -21,7 +21,7 @@ from balados_db.manifest_proposal import (
 from balados_db.model import OWN_SCHEMA, CheckpointTable, Manifest, TableName
 from balados_db.postgres.candidates import read_candidates, read_names
 from balados_db.postgres.catalog import OTHER_HISTORIES, looking
-from balados_db.postgres.eventstore import existing_tables, read_checkpoints
+from balados_db.postgres.eventstore import existing_tables, holding, read_checkpoints
 from balados_db.postgres.history import HISTORY, HISTORY_TABLES, read_applied
 from balados_db.postgres.queries import query
 from balados_db.reference import Column
@@ -149,7 +149,7 @@ def read_existing(conn: Connection[Any], stores: tuple[KnownStore, ...], environ
             database=conn.info.dbname,
             environment=environment,
             schemas=_schemas(conn, names, relations),
-            holding={store.layout: _holding(conn, store) for store in stores},
+            holding={store.layout: holding(conn, store.proof) for store in stores},
             checkpoints=(*(known := tuple(_checkpoints(conn, stores, relations))), *_lookalikes(conn, stores, known)),
             comments={TableName(r.schema, r.name): r.comment for r in conn.execute(query("select_comments"))},
             references=tuple(
@@ -194,10 +194,6 @@ def _is_history(row: Any) -> bool:
     proof = OTHER_HISTORIES.get(row.name)
     foreign = row.kind == "r" and proof is not None and row.columns is not None and proof <= set(row.columns)
     return foreign or row.name in (HISTORY, *HISTORY_TABLES)
-
-
-def _holding(conn: Connection[Any], store: KnownStore) -> tuple[str, ...]:
-    return tuple(sorted(row.schema for row in conn.execute(query("select_stores"), {"proof": list(store.proof)})))
 
 
 def _checkpoints(

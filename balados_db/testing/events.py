@@ -68,8 +68,8 @@ class Events:
                     self._record(conn, place, {"projector": name, "position": position})
 
     def _record(self, conn: Connection[Any], place: CheckpointTable, row: Mapping[str, Any]) -> None:
-        if place.position is None:
-            return
+        if not isinstance(place.position, str) or not isinstance(place.projector, str):
+            return  # how such a row is written, only the library itself knows
         names = {
             "table": named(*place.table),
             "projector": named(place.projector),

@@ -88,6 +88,7 @@ PLAIN_YOYO = plain_yoyo(*FILES[STATS])
 
 LAYOUT = Layout(
     name="commanded",
+    tried="its protocol",
     proof=("streams", "events", "subscriptions"),
     tables=("streams", "events", "subscriptions"),
     head="select 1",

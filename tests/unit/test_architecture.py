@@ -16,6 +16,7 @@ from string import Formatter
 from typing import Any, get_origin, get_type_hints
 
 import click
+import msgspec
 import pytest
 import tomli
 
@@ -27,6 +28,8 @@ from balados_db.errors import BaladosDbError
 from balados_db.execution.handlers import HANDLERS
 from balados_db.exits import ExitStatus
 from balados_db.finding_codes import FINDING_CODES
+from balados_db.manifest import PRESETS
+from balados_db.manifest_file import EventStoreSection
 from balados_db.model import TableName
 from balados_db.planning.steps import ALL_STEPS, Step
 from balados_db.postgres.queries import blocks
@@ -501,6 +504,28 @@ def test_no_refused_name_is_a_command() -> None:
     """The dangerous words exist only to refuse, each with what to type instead."""
     assert not set(REFUSED) & set(COMMANDS)
     assert all("balados-db " in hint for hint in REFUSED.values())
+
+
+# ── presets ──────────────────────────────────────────────────────────────────────────────────────────────
+
+every_preset = pytest.mark.parametrize("preset", sorted(PRESETS.glob("*.toml")), ids=lambda file: file.stem)
+
+
+@every_preset
+def test_every_preset_has_a_test_module_and_says_whether_it_was_tried(preset: Path) -> None:
+    """A preset is data and one test module; the page of event stores says of it what its file says."""
+    section = msgspec.convert(tomli.loads(preset.read_text(encoding="utf-8")), EventStoreSection)
+    page = (ROOT / "docs" / "event-stores.md").read_text(encoding="utf-8")
+    row = next((line for line in page.splitlines() if line.startswith(f"| `{preset.stem}` |")), "")
+
+    module = ROOT / "tests" / "stores" / f"test_{preset.stem.replace('-', '_')}.py"
+    assert f'layout = "{preset.stem}"' in module.read_text(encoding="utf-8")
+    assert ("*untried*" in row) is (section.tried is None)
+    assert row
+    assert section.proof
+    assert section.tables
+    assert section.liveness or section.unfenced  # what cannot be kept out is said
+    assert (section.tried is None) is ("# untried" in preset.read_text(encoding="utf-8"))
 
 
 # ── the library ──────────────────────────────────────────────────────────────────────────────────────────

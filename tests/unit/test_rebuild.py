@@ -35,7 +35,7 @@ def watched(
     course = before
     for at, state in looks:
         glance = Glance(at=at, when=f"2026-01-01T00:{int(at) // 60:02}:{int(at) % 60:02}Z", state=state)
-        course = judge(glance, course, manifest, (NAME,), goal)
+        course = judge(glance, course, manifest, (NAME,), {NAME: goal})
     assert course is not None
     return course
 

@@ -189,17 +189,6 @@ with recursive tree (oid) as (
 )
 select oid::bigint as oid from tree
 
--- select_stores --
--- Schemas that hold all of these tables.
-select n.nspname as schema
-  from pg_catalog.pg_class c
-  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
- where c.relkind in ('r', 'p')
-   and c.relname = any (%(proof)s)
-   and n.nspname !~ '^pg_'
- group by n.nspname
-having pg_catalog.count(*) = pg_catalog.cardinality(%(proof)s::text[])
-
 -- count_rows --
 -- A bounded exact count: one more than the bound means "more than that".
 select pg_catalog.count(*) from (select from {table} limit {bound}) counted

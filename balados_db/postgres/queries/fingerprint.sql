@@ -168,6 +168,7 @@ select s.seqrelid::bigint as oid,
    and s.seqincrement > 0
    and not s.seqcycle
    and (n.nspname <> all (%(doomed)s::pg_catalog.name[]) or c.oid = any (%(kept)s::oid[]))
+   and c.oid <> all (%(emptied)s::oid[])
    and not exists (select from pg_catalog.pg_depend d
                     where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid
                       and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.deptype in ('a', 'i')

@@ -1,0 +1,83 @@
+"""What the tests of the event stores share: a project of a manifest and migrations, and programs that run beside it."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import COMMAND, Database, Result, clean_environment
+
+Run = Callable[..., Result]
+
+
+@dataclass
+class Stage:
+    """A database, a manifest for it, and the command."""
+
+    database: Database
+    manifest: Path
+    run_cli: Run
+
+    def run(self, *arguments: str, **options: Any) -> Result:
+        """Run the command."""
+        return self.run_cli(*arguments, database=self.database, manifest=self.manifest, **options)
+
+    def done(self, *arguments: str, **options: Any) -> Result:
+        """Run the command, which must succeed."""
+        result = self.run(*arguments, **options)
+        assert result.status == 0, result.err + result.out
+        return result
+
+    def reset(self, *scope: str, confirm: str = "DELETE") -> dict[str, Any]:
+        """A reset that must succeed; its JSON."""
+        return self.done("reset", *scope, "--confirm", confirm, "--projector-grace", "0", "--json").json
+
+
+def stage(folder: Path, database: Database, run_cli: Run, manifest: str, **migrations: str) -> Stage:
+    """Write the project: its manifest, and one migration for each schema that has any."""
+    for schema, text in migrations.items():
+        (folder / schema).mkdir()
+        (folder / schema / "0001_tables.sql").write_text(text)
+    file = folder / "balados-db.toml"
+    file.write_text(manifest)
+    return Stage(database, file, run_cli)
+
+
+def runner(folder: Path) -> Run:
+    """The command, for fixtures that outlive a test."""
+
+    def run(*arguments: str, database: Database, manifest: Path) -> Result:
+        words = [*COMMAND, "--manifest", str(manifest), "--url", database.url, *arguments]
+        done = subprocess.run(words, capture_output=True, text=True, env=clean_environment(), cwd=folder, check=False)
+        return Result(done.returncode, done.stdout, done.stderr, arguments)
+
+    return run
+
+
+@contextmanager
+def running(arguments: list[str], env: dict[str, str], log: Path, cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that goes on beside the test, from when it says that it runs; it is ended with SIGTERM."""
+    with log.open("wb") as said:
+        program = subprocess.Popen(arguments, env=env, cwd=cwd, stdout=said, stderr=said)
+        try:
+            eventually(lambda: "running" in log.read_text() or program.poll() is not None, "it runs")
+            assert program.poll() is None, log.read_text()
+            yield program
+        finally:
+            program.terminate()
+            program.wait(30)
+
+
+def eventually(claim: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """Wait until a claim holds, and return what it returned."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := claim():
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s: {what}")

@@ -1,0 +1,285 @@
+"""layout = "eventsourcing", beside a real application and real projection runners of that library."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from tests.conftest import ROOT, Database, clean_environment
+from tests.stores.stage import Run, Stage, eventually, runner, running, stage
+
+if sys.version_info < (3, 11):
+    pytest.skip("the library needs Python 3.11", allow_module_level=True)
+
+MANIFEST = """
+version = 1
+[schemas.store]
+kind = "event_store"
+layout = "eventsourcing"
+holds = "orders"
+[schemas.sales]
+kind = "projection"
+migrations = "sales"
+[projectors.Totals]
+tables = ["sales.totals"]
+[projectors.Customers]
+tables = ["sales.customers"]
+"""
+TABLES = """
+create table sales.totals (order_id text primary key, amount int not null);
+create table sales.customers (customer text primary key, orders int not null);
+"""
+BOTH = ("Totals", "Customers")
+
+
+class Shop(Stage):
+    """The stage, and the application on it."""
+
+    def environment(self) -> dict[str, str]:
+        parts = conninfo_to_dict(self.database.url)
+        where = {
+            f"POSTGRES_{k.upper()}": str(parts.get(k) or "") for k in ("dbname", "host", "port", "user", "password")
+        }
+        where["POSTGRES_PASSWORD"] = where["POSTGRES_PASSWORD"] or "unused"
+        return clean_environment(PERSISTENCE_MODULE="eventsourcing.postgres", POSTGRES_SCHEMA="store", **where)
+
+    def app(self, *arguments: str) -> None:
+        """Run the application to its end."""
+        done = subprocess.run(self.words(*arguments), env=self.environment(), cwd=ROOT, capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr.decode()
+
+    def words(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "tests.stores.shop", *arguments]
+
+    def catch_up(self, *names: str) -> None:
+        """Project everything there is."""
+        self.app("project", *(names or BOTH), "--until", str(self.head()))
+
+    @contextmanager
+    def projecting(self, *names: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Runners that go on."""
+        log = self.manifest.parent / "log"
+        with running(self.words("project", *(names or BOTH)), self.environment(), log, ROOT) as program:
+            yield program
+
+    def head(self) -> int:
+        return int(self.database.value("select max(notification_id) from store.shop_events"))
+
+    def place(self, name: str) -> int | None:
+        rows = self.database.execute(
+            f"select notification_id from store.{name.lower()}_tracking where application_name = 'Shop'"
+        )
+        return rows[0][0] if rows else None
+
+    def shown(self) -> dict[str, list[Any]]:
+        return {
+            table: self.database.execute(f"select * from sales.{table} order by 1") for table in ("totals", "customers")
+        }
+
+    def kept(self) -> list[Any]:
+        return [
+            self.database.execute(
+                f"select * from store.{name.lower()}_tracking where application_name = '__migration__'"
+            )
+            for name in BOTH
+        ]
+
+
+def staged(folder: Path, database: Database, run_cli: Run) -> Shop:
+    made = stage(folder, database, run_cli, MANIFEST, sales=TABLES)
+    return Shop(made.database, made.manifest, made.run_cli)
+
+
+@pytest.fixture(scope="module")
+def template(new_database: Callable[..., Database], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A database with 12 orders (24 events), both projections caught up; to be cloned."""
+    folder = tmp_path_factory.mktemp("shop")
+    shop = staged(folder, new_database(prefix="template"), runner(folder))
+    shop.done("up")
+    shop.app("sell", "12")
+    shop.catch_up()
+    return shop.database.name
+
+
+@pytest.fixture
+def shop(template: str, new_database: Callable[..., Database], run_cli: Run, tmp_path: Path) -> Shop:
+    """An application with 12 orders (24 events), both projections caught up."""
+    return staged(tmp_path, new_database(template), run_cli)
+
+
+def test_a_reset_is_followed_by_a_replay_to_equality(shop: Shop) -> None:
+    """Stopped: emptied and forgotten in one go, events and `__migration__` kept, then rebuilt to the same rows."""
+    clean, events, kept = shop.shown(), shop.database.snapshot("store"), shop.kept()
+
+    said = shop.reset("--projections")
+
+    assert shop.shown() == {"totals": [], "customers": []}
+    assert (shop.place("Totals"), shop.place("Customers"), shop.kept()) == (None, None, kept)
+    assert [row for rows in kept for row in rows] == [("__migration__", 1)] * 2
+    unmoved = {key: fact for key, fact in shop.database.snapshot("store").items() if "_tracking" not in key}
+    assert unmoved == {key: fact for key, fact in events.items() if "_tracking" not in key}
+    assert any("no lock to keep projections out" in warning for warning in said["warnings"])
+    shop.catch_up()
+    assert shop.shown() == clean
+    assert len(clean["totals"]) == 12
+
+
+def test_one_projector_alone(shop: Shop) -> None:
+    """Each projection has a tracking table of its own: the other's table and place stay."""
+    clean, place = shop.shown(), shop.place("Customers")
+
+    shop.reset("--projector", "Totals")
+
+    assert (shop.shown(), shop.place("Customers")) == ({**clean, "totals": []}, place)
+    shop.catch_up("Totals")
+    assert shop.shown() == clean
+
+
+def test_a_running_projection_is_refused(shop: Shop) -> None:
+    """Its memory would survive: exit 6, nothing changed; once it has ended the reset goes, and no event is lost."""
+    clean = shop.shown()
+    with shop.projecting():
+        eventually(lambda: shop.run("reset", "--projections", "--dry-run").status == 6, "it is seen")
+        before = shop.database.snapshot()
+        refused = shop.run("reset", "--projections", "--confirm", "DELETE", "--json")
+        waited = shop.run("reset", "--projections", "--confirm", "DELETE", "--wait-for-projectors", "0.3", "--json")
+        assert shop.database.snapshot() == before
+
+    assert [(r.status, r.code) for r in (refused, waited)] == [(6, "projectors_live")] * 2
+    shop.reset("--projections")
+    shop.app("sell", "3")
+    shop.catch_up()
+    assert len(shop.shown()["totals"]) == 15
+    assert shop.shown()["totals"] != clean["totals"]
+
+
+def test_what_a_running_projection_would_do(shop: Shop) -> None:
+    """Why it is refused: by hand, under a live runner, everything before the next event is lost without a word."""
+    with shop.projecting():
+        shop.database.execute("truncate sales.totals, sales.customers")
+        shop.database.execute("delete from store.totals_tracking where application_name <> '__migration__'")
+        shop.app("sell", "1")
+        eventually(lambda: shop.shown()["totals"], "the new order is projected")
+    shop.catch_up("Totals")
+    assert len(shop.shown()["totals"]) == 1
+    assert shop.place("Totals") == shop.head()
+
+
+def test_a_runner_that_starts_meanwhile_waits_to_read_its_place(shop: Shop) -> None:
+    """The tracking tables are locked against reading: whoever starts now sees them as the reset leaves them."""
+    clean = shop.shown()
+    with shop.database.connect() as blocker:
+        blocker.execute("begin; lock table sales.totals in access share mode")
+        reset = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "balados_db", "--manifest", str(shop.manifest), "--url", shop.database.url),
+                *("reset", "--projections", "--confirm", "DELETE", "--lock-timeout", "20"),
+            ],
+            env=clean_environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        waiting = "select count(*) from pg_locks where not granted and relation = 'sales.totals'::regclass"
+        eventually(lambda: shop.database.value(waiting), "the reset waits for the table")
+        blocker.execute("commit")
+    assert reset.wait(30) == 0
+    shop.catch_up()
+    assert shop.shown() == clean
+
+
+def test_status_wait_and_verify_know_its_places(shop: Shop) -> None:
+    """Head and lag in the application's own numbers; `__migration__` is nobody's position."""
+    shop.app("sell", "2")
+    behind = {p["projector"]: p for p in shop.done("status", "--json").json["result"]["projectors"]}
+    late = shop.run("rebuild", "wait", "--timeout", "0", "--json")
+    verified = shop.run("verify", "--json").json["result"]["findings"]
+    shop.catch_up()
+
+    assert (behind["Totals"]["head"], behind["Totals"]["lag"]) == (28, 4)
+    assert behind["Customers"]["position"] == 23  # of the last event that it handles
+    assert late.status == 4
+    assert not [f for f in verified if "migration__" in f["message"] or f["code"] == "position_undeclared"]
+    ended = shop.run("rebuild", "wait", "--timeout", "0", "--projector", "Totals", "--json")
+    assert (ended.status, ended.json["result"]["caught_up"]) == (0, True)
+
+
+def test_events_of_two_applications_have_numbers_of_their_own(shop: Shop) -> None:
+    """A second application moves nobody's head: its events are not the shop's."""
+    shop.app("take-back")
+    found = {p["projector"]: p for p in shop.done("status", "--json").json["result"]["projectors"]}
+
+    assert {p["head"] for p in found.values()} == {24}
+    shop.reset("--projector", "Totals")
+    found = {p["projector"]: p for p in shop.done("status", "--json").json["result"]["projectors"]}
+    assert (found["Totals"]["head"], found["Totals"]["lag"]) == (
+        None,
+        None,
+    )  # nobody knows which application it follows
+
+
+def test_reset_events_empties_events_snapshots_and_every_place(shop: Shop) -> None:
+    """Numbers start at 1 again, and so does everybody who follows them; the library goes on as if nothing had been."""
+    assert shop.database.rows("store.shop_snapshots") > 0
+
+    shop.reset("--events", confirm="DELETE ALL EVENTS")
+
+    assert (shop.database.rows("store.shop_events"), shop.database.rows("store.shop_snapshots")) == (0, 0)
+    assert (shop.place("Totals"), shop.place("Customers")) == (None, None)
+    assert [row for rows in shop.kept() for row in rows] == [("__migration__", 1)] * 2
+    shop.reset("--projections")
+    shop.app("sell", "2")
+    assert shop.head() == 4
+    shop.catch_up()
+    assert len(shop.shown()["totals"]) == 2
+
+
+def test_a_tracking_table_that_nobody_claims_is_refused(shop: Shop) -> None:
+    """Else its projection would keep its place while its tables are emptied, or its events are gone."""
+    shop.database.execute(
+        "create table store.emails_tracking (application_name text primary key, notification_id bigint)"
+    )
+    before = shop.database.snapshot()
+
+    for scope, phrase in (("--projections", "DELETE"), ("--events", "DELETE ALL EVENTS")):
+        refused = shop.run("reset", scope, "--confirm", phrase, "--json")
+        assert (refused.status, refused.code) == (5, "undeclared_positions")
+        assert "store.emails_tracking" in refused.err + refused.out
+    assert shop.database.snapshot() == before
+    found = {(f["code"], f["subject"]) for f in shop.run("verify", "--json").json["result"]["findings"]}
+    assert ("position_undeclared", "store.emails_tracking") in found
+
+
+def test_a_tracking_table_of_another_name_is_said_in_the_manifest(shop: Shop) -> None:
+    """Several tables of one projector, one of them the older form with a row for every event."""
+    shop.database.execute(
+        "create table store.old_tracking (application_name text, notification_id bigint, primary key (application_name, notification_id));"
+        "insert into store.old_tracking select 'Shop', n from generate_series(1, 5) n"
+    )
+    spelled = "".join(
+        f'[[checkpoints]]\ntable = "store.{table}"\nfor = "Totals"\nposition = "notification_id"\n'
+        "keep = \"application_name = '__migration__'\"\n"
+        for table in ("totals_tracking", "old_tracking")
+    )
+    shop.manifest.write_text(MANIFEST + spelled)
+
+    shop.reset("--projector", "Totals")
+
+    assert shop.database.rows("store.old_tracking") == 0
+    assert (shop.place("Totals"), shop.place("Customers"), len(shop.kept()[0])) == (None, 23, 1)
+
+
+def test_init_leaves_tables_that_the_library_made(shop: Shop) -> None:
+    """The library makes its own tables: there is nothing to install, and nothing is touched."""
+    before = shop.database.snapshot("store")
+
+    again = shop.done("up", "--json").json
+
+    assert again["changed"] is False
+    assert shop.database.snapshot("store") == before
