@@ -41,6 +41,7 @@ FINDING_CODES: Mapping[str, str] = {
     "depends_on_projection": "Something that is kept depends on a projection: a reset is refused until it does not.",
     "temporary_dependent": "Another session's temporary object depends on a projection: it goes when that session ends.",
     "checkpoints_missing": "A table of positions does not exist: correct its name in the manifest, or make it.",
+    "position_undeclared": "Somebody has a position and is not in the manifest: declare it as a projector or a subscription.",
     "position_null": "A position is NULL, which projectors read in different ways: forget it.",
     "checkpoints_undeclared": "A table looks as if it held positions, and the manifest does not say so: declare it as [[checkpoints]].",
     "projector_without_checkpoint": "No table of positions knows the projector: mend its name, or declare the [[checkpoints]] that do.",
