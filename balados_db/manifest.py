@@ -330,6 +330,7 @@ class _Resolver(_Reader):
             sequences=store.sequences,
             tracking=store.tracking,
             head=store.head,
+            events=store.events,
             seed=store.seed,
             additions=store.additions,
             reset_settings=store.reset_settings,

@@ -118,6 +118,7 @@ class EventStoreSection(Section, frozen=True):
     sequences: tuple[str, ...] = ()
     tracking: str | None = None
     head: str | None = None
+    events: str | None = None
     seed: str | None = None
     additions: str | None = None
     reset_settings: dict[str, str] = {}

@@ -96,6 +96,7 @@ class Layout:
     probe: str | None = None
     unfenced: str | None = None  # who can be neither seen nor kept out, in words for a plan
     head: str | None = None
+    events: str | None = None  # the table that holds a row for each event
     seed: str | None = None
     additions: str | None = None
     reset_settings: Mapping[str, str] = field(default_factory=dict)
@@ -446,6 +447,17 @@ class CheckpointState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A rebuild that was looked at: from one number to another in so many seconds. `at`: ISO 8601 in UTC."""
+
+    projector: str
+    from_position: int
+    to_position: int
+    seconds: float
+    at: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LiveProjector:
     """Who holds the event store's lock of a subscription, or was found by the layout's probe.
 
@@ -531,6 +543,7 @@ class DatabaseState:
     head: int | None = None
     sessions: tuple[Session, ...] = ()
     ties: Ties = Ties()
+    measured: tuple[Measured, ...] = ()  # rebuilds, the newest first
     undeclared: tuple[str, ...] = ()  # schemas the manifest does not know
     dependents: tuple[Outsider, ...] = ()  # of the scope that was asked for
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from balados_db.answers.answer import Answer, Target
 from balados_db.model import Session, Trigger
-from balados_db.planning.plan import Danger, Destroyed, Kept, StartsOver, Way
+from balados_db.planning.plan import Danger, Destroyed, Forecast, Kept, StartsOver, Way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ class ShownPlan:
     keeps: tuple[Kept, ...]
     ways: tuple[Way, ...]
     starts_over: tuple[StartsOver, ...]
+    forecast: Forecast | None
     connected: tuple[Session, ...]
     stale: tuple[str, ...]
     not_restored: tuple[str, ...]

@@ -77,8 +77,9 @@ def wait(session: Session, projectors: tuple[str, ...]) -> Report:
     with _opened(session, names) as eye, _shown(session) as show:
         if eye.journal is None:
             _wait(eye, show, deadline)
+        warnings = _keep_measure(eye)
     findings = shortfalls(eye.course, session.manifest) if eye.course else unseen(eye.names)
-    return _report(session, eye, eye.course, findings=findings if eye.journal is None else ())
+    return _report(session, eye, eye.course, findings=findings if eye.journal is None else (), warnings=warnings)
 
 
 def _wait(eye: _Eye, show: Callable[[Course], None], deadline: float) -> None:
@@ -90,6 +91,18 @@ def _wait(eye: _Eye, show: Callable[[Course], None], deadline: float) -> None:
         if (course is not None and not course.goes_on) or time.monotonic() >= deadline:
             return
         time.sleep(max(0.0, min(INTERVAL, deadline - time.monotonic())))
+
+
+def _keep_measure(eye: _Eye) -> tuple[str, ...]:
+    """Keep how long it took whoever caught up, so that the next reset can say so. That it cannot be kept is no harm."""
+    from balados_db.planning.forecast import measure
+    from balados_db.postgres.rebuilds import write_measured
+
+    found = measure(eye.course, eye.session.manifest) if eye.course else ()
+    if not found or eye.identity.read_only or eye.identity.in_recovery:
+        return ()
+    said = [write_measured(conn, found) for conn, _ in eye.looks]
+    return tuple(f"how long it took could not be noted in the database: {problem}" for problem in said if problem)
 
 
 def _deadline(session: Session) -> float:

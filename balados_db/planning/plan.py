@@ -70,6 +70,21 @@ class Way:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """How many events are to be replayed, and in about how many seconds, going by so many measured rebuilds.
+
+    No seconds where none was measured. `unmeasured` names the projectors of which nothing is known.
+    """
+
+    events: int
+    exact: bool = False
+    seconds: float | None = None
+    rebuilds: int = 0
+    measured_on: str | None = None
+    unmeasured: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class StartsOver:
     """A projector whose positions are forgotten; `because` says why it goes along where nobody asked for it."""
 
@@ -77,6 +92,7 @@ class StartsOver:
     tables: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
     because: str | None = None
+    forecast: Forecast | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +152,7 @@ class Plan:
     keeps: tuple[Kept, ...] = ()
     ways: tuple[Way, ...] = ()
     starts_over: tuple[StartsOver, ...] = ()
+    forecast: Forecast | None = None  # of all who start over, beside each other
     stale: tuple[str, ...] = ()
     not_restored: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

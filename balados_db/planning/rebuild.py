@@ -74,6 +74,8 @@ class Trail:
     sightings: tuple[Sighting, ...]
     still_at: float
     still_since: str
+    start: Sighting  # the last look at which it stood where it was first seen, or where it was reset to
+    arrived: Sighting | None = None  # the first one at which nothing was left
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,13 +127,18 @@ def _trail(glance: Glance, before: Trail | None, manifest: Manifest, name: str, 
     if place is None or goal is None:
         return None
     now = Sighting(at=glance.at, place=place, left=goal - place)
+    there = now if now.left <= 0 else None
     last = before.sightings[-1].place if before else None
     if before is None or last is None or place < last:  # it was reset: what was measured before is no measure
-        return Trail(sightings=(now,), still_at=glance.at, still_since=glance.when)
-    sightings = (*_recent(before.sightings, glance.at), now)
-    if place == last:
-        return Trail(sightings=sightings, still_at=before.still_at, still_since=before.still_since)
-    return Trail(sightings=sightings, still_at=glance.at, still_since=glance.when)
+        return Trail(sightings=(now,), still_at=glance.at, still_since=glance.when, start=now, arrived=there)
+    moved = place != last
+    return Trail(
+        sightings=(*_recent(before.sightings, glance.at), now),
+        still_at=glance.at if moved else before.still_at,
+        still_since=glance.when if moved else before.still_since,
+        start=before.start if place != before.start.place else now,
+        arrived=before.arrived or there,
+    )
 
 
 def _recent(sightings: tuple[Sighting, ...], now: float) -> tuple[Sighting, ...]:

@@ -15,6 +15,7 @@ from balados_db.model import (
 )
 from balados_db.planning.companions import reads_elsewhere, shown_by
 from balados_db.planning.facts import deed_facts, migration_facts, position_facts, relation_facts, trigger_facts
+from balados_db.planning.forecast import forecast_of, together
 from balados_db.planning.keeping import kept_schemas
 from balados_db.planning.phases import Ground, reset_phases
 from balados_db.planning.plan import Danger, Destroyed, Fence, Plan, StartsOver
@@ -65,7 +66,8 @@ def plan_reset(
         phrase=manifest.phrases[request.scope],
         destroys=_destroys(state, manifest, shape),
         keeps=kept_schemas(state, manifest, _touched(shape), _kept_beside(state, manifest, request, shape)),
-        starts_over=_starts_over(shape),
+        starts_over=(starting := _starts_over(state, manifest, shape)),
+        forecast=together(s.forecast for s in starting),
         connected=state.sessions,
         ways=shape.ways,
         stale=obstacles.stale,
@@ -92,13 +94,15 @@ def _kept_beside(
     return {name: tuple(r for r in state.schema(name).tables if r.table not in gone) for name in names}
 
 
-def _starts_over(shape: Shape) -> tuple[StartsOver, ...]:
+def _starts_over(state: DatabaseState, manifest: Manifest, shape: Shape) -> tuple[StartsOver, ...]:
+    """Where the events go as well nothing is replayed."""
     return tuple(
         StartsOver(
             projector=p.name,
             tables=tuple(map(str, p.tables)),
             reads=tuple(map(str, p.reads)),
             because=shape.because.get(p.name),
+            forecast=None if shape.store else forecast_of(state, manifest, p),
         )
         for p in shape.projectors
     )

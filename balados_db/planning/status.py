@@ -130,9 +130,15 @@ def head_of(state: DatabaseState, manifest: Manifest, name: str) -> int | None:
 def place_of(state: DatabaseState, manifest: Manifest, name: str) -> int | None:
     """The event up to which a projector has seen everything: the origin without a position, None if it is no number."""
     row = progress_of(state, manifest, name)
+    if row is None or row.position is None:
+        return origin_of(manifest)
+    return row.position if isinstance(row.position, int) else None
+
+
+def origin_of(manifest: Manifest) -> int | None:
+    """The number from which everything is replayed; None where positions are no numbers."""
     origin = next((c.origin for c in manifest.checkpoints if c.position), None)
-    place = origin if row is None or row.position is None else row.position
-    return place if isinstance(place, int) else None
+    return origin if isinstance(origin, int) else None
 
 
 def progress_of(state: DatabaseState, manifest: Manifest, name: str) -> CheckpointState | None:

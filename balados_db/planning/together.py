@@ -49,6 +49,7 @@ def together(states: Sequence[DatabaseState]) -> DatabaseState:
         head=store.head,
         sessions=tuple(session for state in states for session in state.sessions),
         undeclared=tuple(dict.fromkeys(name for state in states for name in state.undeclared)),
+        measured=tuple(found for state in states for found in state.measured),
         ties=Ties(
             views=tuple(pair for state in states for pair in state.ties.views),
             partitions=tuple(pair for state in states for pair in state.ties.partitions),

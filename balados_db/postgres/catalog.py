@@ -34,6 +34,7 @@ from balados_db.postgres.connection import local_settings
 from balados_db.postgres.history import HISTORY_TABLES, read_applied
 from balados_db.postgres.journal import read_journal
 from balados_db.postgres.queries import query
+from balados_db.postgres.rebuilds import read_measured
 from balados_db.postgres.source import Endpoint
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ def _read_state(look: Look) -> DatabaseState:
         identity=read_identity(conn, records=look.records),
         own_schema=own,
         journal=read_journal(conn) if own else None,
+        measured=read_measured(conn) if own else (),
         sessions=_sessions(conn),
         undeclared=tuple(n for n, row in there.items() if n not in names and n != OWN_SCHEMA and not row.born_empty),
     )

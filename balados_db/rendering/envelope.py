@@ -110,6 +110,7 @@ def _plan(plan: Plan | None) -> ShownPlan | None:
         keeps=plan.keeps,
         ways=plan.ways,
         starts_over=plan.starts_over,
+        forecast=plan.forecast,
         connected=plan.connected,
         stale=plan.stale,
         not_restored=plan.not_restored,

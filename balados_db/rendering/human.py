@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from balados_db.finding import Severity
-from balados_db.planning.plan import Danger, Destroyed, Kept, Plan, in_shell
+from balados_db.planning.plan import Danger, Destroyed, Forecast, Kept, Plan, in_shell
 from balados_db.planning.steps import ForgetCheckpoints, listed
 
 if TYPE_CHECKING:
@@ -138,9 +138,31 @@ def _forgets(plan: Plan, out: Console) -> None:
     places = listed(tuple(step.table for step in steps))
     after = ": they replay history" if plan.scope == "projections" else ""
     out.print(f"  - forget how far {escape(who)} got, in {escape(places)}{after}")
+    if plan.forecast is not None:
+        out.print(f"    [dim]{escape(forecast_in_words(plan.forecast))}[/]")
     for taken in plan.starts_over:
         if taken.because:
             out.print(f"    [dim]{escape(taken.projector)} as well, because {escape(taken.because)}[/]")
+
+
+def forecast_in_words(forecast: Forecast) -> str:
+    """How long the replay will take, and how that is known."""
+    events = f"{'' if forecast.exact else '~'}{forecast.events:,} event{'' if forecast.events == 1 else 's'}"
+    if forecast.seconds is None or forecast.measured_on is None:
+        return f"{events} to replay; `rebuild wait` measures how long that takes"
+    times = "1 rebuild" if forecast.rebuilds == 1 else f"{forecast.rebuilds} rebuilds"
+    measured = f"measured with {times}, the last on {forecast.measured_on[:10]}"
+    unknown = f"; of {listed(forecast.unmeasured)} none was" if forecast.unmeasured else ""
+    return f"about {about(forecast.seconds)} for {events}, {measured}{unknown}"
+
+
+def about(seconds: float) -> str:
+    """Seconds in one unit, as somebody says it who does not know better."""
+    for size, unit in ((3600, "hour"), (60, "minute")):
+        if seconds >= 1.5 * size:
+            return f"{round(seconds / size)} {unit}s"
+    whole = max(1, round(seconds))
+    return "1 second" if whole == 1 else f"{whole} seconds"
 
 
 def _by_schema(plan: Plan) -> dict[str, list[Destroyed]]:

@@ -263,6 +263,58 @@ def test_an_unfinished_reset_is_not_waited_for(told: Database, run_cli: Run) -> 
         assert result.json["next_actions"] == [["balados-db", "reset", "--projections"]]
 
 
+# ── what it took ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_next_plan_knows_what_the_last_rebuild_took(told: Database, run_cli: Run, tmp_path: Path) -> None:
+    """`wait` keeps what it measured, `status` writes nothing; the forecast grows with the events, the digest does not."""
+    project(told)
+    planned = ("reset", "--projector", NAME, "--dry-run", "--json")
+    before = run_cli(*planned, database=told).json["plan"]
+    assert (before["forecast"]["events"], before["forecast"]["seconds"]) == (120, None)
+    words = ("reset", "--projector", NAME, "--confirm", "DELETE", "--projector-grace", "0")
+    assert run_cli(*words, database=told).status == 0
+
+    told.execute(SLOWLY.replace("0.05", "0.03"))
+    with following(told, "wait", "--projector", NAME, "--json", "--progress", "json", "--timeout", "50") as process:
+        process.stderr.readline()  # type: ignore[union-attr]
+        with running(told, NAME, tmp_path / "log"):
+            process.communicate(timeout=60)
+    run_cli("rebuild", "status", database=told)
+
+    rows = told.execute("select receipt, projector, from_position, to_position, seconds from balados_db.rebuild")
+    seconds = rows[0][4]
+    assert rows == [(1, NAME, 0, 120, seconds)]
+    assert seconds > 120 * 0.03  # no faster than its acknowledgements
+    run("store.py", told, "--events", "60")
+    after = run_cli(*planned, database=told).json["plan"]
+    assert (after["forecast"]["events"], after["forecast"]["exact"], after["forecast"]["rebuilds"]) == (180, True, 1)
+    assert after["forecast"]["seconds"] == pytest.approx(1.5 * seconds)
+    assert after["digest"] == before["digest"]
+    preview = run_cli("reset", "--projections", "--dry-run", database=told).out
+    assert "for 180 events, measured with 1 rebuild, the last on " in preview
+    assert "SubscriptionsProjector" in preview.partition("; of ")[2].partition("none was")[0]
+
+
+def test_who_may_not_write_waits_all_the_same(told: Database, run_cli: Run) -> None:
+    """A reader's login: nothing is kept, the answer says why, and waiting ends as it does for everybody."""
+    catch_up(told)
+    run_cli("reset", "--projector", NAME, "--confirm", "DELETE", "--projector-grace", "0", database=told)
+    role = f"reader_{told.name}"
+    told.execute(f"create role {role} login password 'look'; grant pg_read_all_data to {role}")
+    reader = Database(told.name, told.url.replace(told.url.split("//")[1].split("@")[0], f"{role}:look"))
+    try:
+        with following(reader, "wait", "--json", "--progress", "json", "--timeout", "30") as process:
+            process.stderr.readline()  # type: ignore[union-attr]
+            catch_up(told)
+            out, _ = process.communicate(timeout=40)
+    finally:
+        told.execute(f"drop owned by {role}; drop role {role}")
+
+    assert process.returncode == 0, out
+    assert [text for text in json.loads(out)["warnings"] if "could not be noted in the database" in text]
+
+
 # ── on a terminal ────────────────────────────────────────────────────────────────────────────────────────
 
 
