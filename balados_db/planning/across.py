@@ -22,6 +22,7 @@ from dataclasses import replace
 
 from balados_db.errors import EnvironmentsDiffer, in_database
 from balados_db.planning.culprits import store_missing
+from balados_db.planning.forecast import together
 from balados_db.planning.phases import Ground, begin, between, finish, journal_of, middle, reset_phases
 from balados_db.planning.plan import Danger, Fence, Phase, Plan, Site, StartsOver
 from balados_db.planning.reset import plan_reset
@@ -56,7 +57,10 @@ def plan_reset_across(grounds: Grounds, *, ignore_live: bool = False) -> Plan:
         stale=tuple(text for plan in plans.values() for text in plan.stale),
         not_restored=tuple(text for plan in plans.values() for text in plan.not_restored),
         warnings=(*_said(plans), _ORDER) if _several(grounds) else _said(plans),
-        starts_over=tuple(_merged(each) for each in zip(*(p.starts_over for p in plans.values()), strict=True)),
+        starts_over=(
+            starting := tuple(_merged(each) for each in zip(*(p.starts_over for p in plans.values()), strict=True))
+        ),
+        forecast=together(s.forecast for s in starting),
         connected=tuple(session for plan in plans.values() for session in plan.connected),
         fence=Fence(),  # each site has its own
         preconditions={
@@ -97,7 +101,9 @@ def _planned(name: str, ground: Ground, whole: Shape, ignore_live: bool) -> Plan
 def _merged(parts: tuple[StartsOver, ...]) -> StartsOver:
     """One projector, with what it fills and reads in all of them."""
     tables = tuple(dict.fromkeys(table for part in parts for table in part.tables))
-    return replace(parts[0], tables=tables, reads=tuple(dict.fromkeys(r for part in parts for r in part.reads)))
+    reads = tuple(dict.fromkeys(r for part in parts for r in part.reads))
+    forecast = next((part.forecast for part in parts if part.forecast), None)  # where the events lie
+    return replace(parts[0], tables=tables, reads=reads, forecast=forecast)
 
 
 def _site(name: str, plan: Plan) -> Site:

@@ -70,6 +70,7 @@ This will:
   - empty stats: 10 rows, 8 kB in counters — what stats shows
     because its migrations and its structure are as they were recorded
   - forget how far Loans, Feed, Counter got, in log.subscriptions, log.projection_versions: they replay history
+    ~7 events to replay; `rebuild wait` measures how long that takes
 
 This is kept; any difference before the commit takes everything back:
   ✓ members: 2 tables, 20 rows — members and their cards
@@ -90,6 +91,7 @@ This will:
   - empty stats: ~1,234,577 rows, 3 MB in counters, by_hand — what stats shows
     because its migrations and its structure are as they were recorded
   - forget how far Counter got, in log.subscriptions, log.projection_versions: they replay history
+    ~7 events to replay; `rebuild wait` measures how long that takes
 
 This is kept; any difference before the commit takes everything back:
   ✓ members: 2 tables, 20 rows — members and their cards
