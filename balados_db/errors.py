@@ -776,6 +776,13 @@ class PromiseBroken(BaladosDbError):
     mends = ("balados-db verify",)
 
 
+class OutputLost(BaladosDbError):
+    """What was to be said could not be written: {problem}. What was to follow was not done, and is rolled back."""
+
+    code = "output_lost"
+    cure = "look where standard output and standard error go: a full disk, or a reader that went away"
+
+
 class EmbeddedMissing(BaladosDbError):
     """No PostgreSQL binaries were found on this machine."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +15,54 @@ import click
 from balados_db.cli.command_line import CommandLine
 from balados_db.cli.options import Asked
 from balados_db.errors import BaladosDbError
+from balados_db.exits import ExitStatus
 from balados_db.report import Report
+
+GONE = (errno.EPIPE, errno.ENOSPC, errno.EBADF, errno.EIO)
+
+
+def is_lost(exc: Exception) -> bool:
+    """Whether it says that standard output or standard error takes nothing any more."""
+    return isinstance(exc, OSError) and exc.errno in GONE and exc.filename is None
+
+
+def handed_over(status: ExitStatus) -> ExitStatus:
+    """Hand over what is buffered, and let go of a stream that takes nothing before the interpreter tries again.
+
+    A reader that went away has read enough: the outcome is what it was. An answer that could not be written, as where
+    the disk is full, is a failure, whatever was done: whoever finds half of it must not take it for the whole.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with noticing_loss(), letting_go(stream):
+            stream.flush()
+    lost = [exc for exc in _LOST if exc.errno != errno.EPIPE]
+    if not lost:
+        return status
+    with contextlib.suppress(OSError), letting_go(sys.stderr):
+        click.echo(f"the answer could not be written: {lost[0].strerror}. What was done is done.", err=True)
+    return ExitStatus.FAILED if status in (ExitStatus.OK, ExitStatus.FINDINGS) else status
+
+
+_LOST: list[OSError] = []
+
+
+@contextlib.contextmanager
+def noticing_loss() -> Iterator[None]:
+    """While the outcome is told, a stream that takes nothing any more is noted, and changes nothing else."""
+    try:
+        yield
+    except OSError as exc:
+        _LOST.append(exc)
+
+
+@contextlib.contextmanager
+def letting_go(stream: Any) -> Iterator[None]:
+    """What is left in a stream that takes nothing goes nowhere, or the interpreter would try again and complain."""
+    try:
+        yield
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise
 
 
 def write_object(text: str) -> None:
@@ -25,17 +74,18 @@ def write_object(text: str) -> None:
 
 def tell_asked(asked: Asked, *, json: bool) -> None:
     """Tell what --help and --version ask for."""
-    if not json:
-        click.echo(asked.text)
-        return
-    from balados_db.rendering.envelope import success
+    with noticing_loss():
+        if not json:
+            click.echo(asked.text)
+            return
+        from balados_db.rendering.envelope import success
 
-    write_object(success(Report(command=asked.command, result=asked.answer), asked.command))
+        write_object(success(Report(command=asked.command, result=asked.answer), asked.command))
 
 
 def tell(error: BaladosDbError, line: CommandLine, *, color: bool | None) -> None:
     """Tell an error. That nobody reads it any more changes nothing about the outcome."""
-    with contextlib.suppress(BrokenPipeError):
+    with noticing_loss():
         _tell(error, line, color)
 
 

@@ -17,9 +17,9 @@ import click
 from balados_db import __version__
 from balados_db.answers.learning import VersionAnswer
 from balados_db.cli.command_line import CommandLine
-from balados_db.cli.endings import tell, tell_asked
+from balados_db.cli.endings import handed_over, is_lost, tell, tell_asked
 from balados_db.cli.options import Asked, Group, common_options
-from balados_db.errors import BaladosDbError, Interrupted, RefusingName, RunTimeout, Terminated, UsageError
+from balados_db.errors import BaladosDbError, Interrupted, OutputLost, RefusingName, RunTimeout, Terminated, UsageError
 from balados_db.exits import ExitStatus
 from balados_db.report import Report
 
@@ -124,8 +124,7 @@ def main(argv: list[str] | None = None) -> None:
     _mend_streams()
     status = run(sys.argv[1:] if argv is None else argv)
     _stop_listening()
-    _flush()
-    sys.exit(int(status))
+    sys.exit(int(handed_over(status)))
 
 
 def _mend_streams() -> None:
@@ -150,19 +149,19 @@ def _stop_listening() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _flush() -> None:
-    """Hand over what is buffered; when nobody reads it any more, let go of it before the interpreter tries again."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def run(arguments: list[str]) -> ExitStatus:
     """Run one command line; returns its exit status."""
     if "_BALADOS_DB_COMPLETE" in os.environ:
         return _complete(os.environ["_BALADOS_DB_COMPLETE"])
     line = CommandLine()
+    try:
+        return _run(arguments, line)
+    except OSError as exc:
+        # Nobody hears the conversation any more, in the middle of it: what was to follow did not run.
+        return _told(OutputLost(problem=exc.strerror or "closed"), line)
+
+
+def _run(arguments: list[str], line: CommandLine) -> ExitStatus:
     try:
         _end_at_sigterm()
         line.read(cli, arguments)
@@ -174,9 +173,6 @@ def run(arguments: list[str]) -> ExitStatus:
     except Asked as exc:
         tell_asked(exc, json=line.json)
         return ExitStatus.OK
-    except BrokenPipeError:
-        # Whoever read the conversation went away in the middle of it: what was to follow did not run.
-        return ExitStatus.FAILED
     except BaladosDbError as exc:
         return _told(exc, line)
     except click.exceptions.NoArgsIsHelpError as exc:
@@ -191,6 +187,8 @@ def run(arguments: list[str]) -> ExitStatus:
     except (KeyboardInterrupt, click.Abort):
         return _told(Interrupted(outcome="Nothing was changed, or it was rolled back."), line)
     except Exception as exc:  # a bug: the traceback is for whoever mends it
+        if is_lost(exc):
+            raise
         return _bug(exc, line)
 
 
@@ -252,7 +250,8 @@ def _bug(exc: Exception, line: CommandLine) -> ExitStatus:
     from balados_db.redaction import redacted
 
     _remember_passwords(line.given)
-    sys.stderr.write(redacted("".join(traceback.format_exception(exc))))
+    with contextlib.suppress(OSError):
+        sys.stderr.write(redacted("".join(traceback.format_exception(exc))))
     return _told(InternalError(problem=f"{type(exc).__name__}: {exc}"), line)
 
 

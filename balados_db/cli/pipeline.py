@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from balados_db.cli.confirmation import confirm
-from balados_db.cli.endings import write_object
+from balados_db.cli.endings import noticing_loss, write_object
 from balados_db.cli.progress import clear_progress
 from balados_db.cli.session import Session
 from balados_db.errors import NoDatabase, StalePlan
@@ -134,7 +133,7 @@ def show_preview(plan: Plan, session: Session, *, asking: bool) -> None:
 
 def tell(report: Report, session: Session) -> None:
     """Print the one answer on standard output. That nobody reads it any more changes nothing about the outcome."""
-    with contextlib.suppress(BrokenPipeError):
+    with noticing_loss():
         _tell(report, session)
 
 

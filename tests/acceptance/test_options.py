@@ -422,6 +422,60 @@ def test_closed_streams_are_no_bug(closed: str, filled: Database) -> None:
     assert filled.rows("users.subscriptions") == 0
 
 
+FULL = {
+    "explain >/dev/full": 1,
+    "explain --json >/dev/full": 1,
+    "explain --json 2>/dev/full": 0,
+    "--help >/dev/full 2>/dev/full": 1,
+    "explain --json >/dev/full 2>/dev/full": 1,
+    "explain nothing --json >/dev/full": 2,
+    "explain nothing 2>/dev/full": 2,
+    "explain 1</dev/null": 1,
+}
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_an_answer_that_cannot_be_written_is_a_failure(unbuffered: str) -> None:
+    """A full disk: exit 1 instead of 0, so that nobody takes half an answer for a whole one; any other status stays."""
+
+    def run(words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["/bin/sh", "-c", f"exec {shlex.join(COMMAND)} {words}"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=clean_environment(PYTHONUNBUFFERED=unbuffered),
+            timeout=60,
+            check=False,
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        done = dict(zip(FULL, pool.map(run, FULL), strict=True))
+
+    assert {words: ended.returncode for words, ended in done.items()} == FULL
+    assert not [words for words, ended in done.items() if "Traceback" in ended.stderr or "Exception" in ended.stderr]
+    assert "could not be written: No space left" in done["explain --json >/dev/full"].stderr
+
+
+def test_a_conversation_that_nobody_hears_stops_the_run(filled: Database) -> None:
+    """Progress that cannot be written: what was to follow is rolled back, and the object on standard output says so."""
+    before = filled.snapshot()
+    words = shlex.join(
+        [*COMMAND, "--manifest", str(EXAMPLE), "--url", filled.url, *RESET, "--json", "--progress", "json"]
+    )
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"exec {words} 2>/dev/full"],
+        capture_output=True,
+        text=True,
+        env=clean_environment(),
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, json.loads(done.stdout)["errors"][0]["code"]) == (1, "output_lost")
+    assert filled.snapshot() == before
+
+
 def test_a_poor_locale_does_not_lose_the_answer(filled: Database, run_cli: Run) -> None:
     """Letters that an encoding lacks are spelled out, in words; JSON is UTF-8 whatever the locale says."""
     poor = {"PYTHONIOENCODING": "ascii"}

@@ -19,8 +19,8 @@ BY_HAND = """
 failed usage manifest_unreadable no_url_for same_database one_database invalid_url targets_disagree plan_file_invalid
 lock_file_invalid file_exists rollback_missing protected dependents_outside inheritance_across referenced_from_outside across_databases
 unreadable_text no_table replay_never undroppable poolers_console differences_found busy pool_exhausted timeout
-authentication_failed encryption_failed not_in_pool migration_failed step_failed embedded_failed demo_failed internal_error
-interrupted terminated no_append unknown_subscriber not_for_tests template_failed
+authentication_failed encryption_failed not_in_pool migration_failed step_failed output_lost embedded_failed demo_failed
+internal_error interrupted terminated no_append unknown_subscriber not_for_tests template_failed
 """
 
 ERRORS = codes()
