@@ -49,7 +49,7 @@ def _deepest(error: Any) -> Iterator[Any]:
 
 def check(output: str) -> None:
     """Fail where an object of ours does not follow its schema, or is not alone on standard output."""
-    lines = output.splitlines()
+    lines = output.removesuffix("\n").split("\n")  # not at what else Python calls the end of a line
     for line in lines:
         if line.startswith(MARK):
             assert lines == [line], f"one object, and nothing beside it:\n{output}"
@@ -58,7 +58,7 @@ def check(output: str) -> None:
 
 def check_lines(errors: str) -> None:
     """Fail where a line of progress does not follow its schema."""
-    for line in errors.splitlines():
+    for line in errors.split("\n"):
         if line.startswith(PROGRESS_MARK):
             assert [error.message for error in validator("progress").iter_errors(json.loads(line))] == [], line
 
