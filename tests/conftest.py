@@ -92,8 +92,9 @@ def pytest_report_header() -> list[str]:
 def _node() -> str:
     lacking = node_modules.missing()
     if lacking is None:
-        return "the event stores of npm are tried, from the cache or the registry"
-    return f"{lacking} NOT INSTALLED, tests/stores/test_emmett.py and test_message_db.py prove nothing"
+        return "a service in it is tried, and the event stores of npm, from the cache or the registry"
+    those = "tests/acceptance/test_service.py, tests/stores/test_emmett.py and test_message_db.py"
+    return f"{lacking} NOT INSTALLED, {those} prove nothing"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from balados_db.answers.answer import Target
 from balados_db.answers.files import PlanAnswer
 from balados_db.cli.options import COMMON, Group, ReportingCommand, common_options
 from balados_db.cli.session import Session
@@ -160,7 +159,7 @@ def _path(ctx: click.Context) -> list[str]:
 
 def plan_file(plan: Plan, words: tuple[str, ...], session: Session) -> PlanFile:
     """What is kept of a plan."""
-    from balados_db.plan_file import new_plan_file
+    from balados_db.plan_file import Target, new_plan_file
     from balados_db.rendering.envelope import steps_of
 
     identity = plan.identity
@@ -170,11 +169,7 @@ def plan_file(plan: Plan, words: tuple[str, ...], session: Session) -> PlanFile:
         command=plan.command,
         arguments=list(words),
         manifest=str(session.manifest.file.absolute()),
-        target={
-            **asdict(Target.of(identity)),
-            "system_identifier": identity.system_identifier,
-            "database_oid": identity.database_oid,
-        },
+        target={name: getattr(identity, name) for name in Target.__struct_fields__},
         digest=plan.digest,
         danger=plan.danger.value,
         phrase=plan.phrase,

@@ -14,6 +14,7 @@ from balados_db.errors import (
     BaladosDbError,
     ConnectionLost,
     EncryptionFailed,
+    InvalidUrl,
     LockTimeout,
     NoDatabase,
     NotAllowed,
@@ -109,6 +110,8 @@ def _connect(source: Source, command: str, database: str | None, lock_timeout: f
     parts.update(application_name=f"balados-db/{command}", client_encoding="utf8")
     try:
         return _opened(source, parts, patience)
+    except psycopg.ProgrammingError as exc:  # the driver itself refuses a value, before it talks to anybody
+        raise InvalidUrl(source=source.name, problem=redacted(_last_line(str(exc)))) from None
     except psycopg.OperationalError as exc:
         if "startup parameter" not in str(exc):
             raise _unreachable(exc, source, parts) from None
