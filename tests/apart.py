@@ -32,6 +32,9 @@ table = "public.projection_versions"
 projector = "projection_name"
 position = "last_seen_event_number"
 optional = true
+
+[rebuild]
+notify = "rebuilt"
 """
     file = folder / "apart.toml"
     file.write_text(text)

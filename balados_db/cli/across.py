@@ -40,8 +40,11 @@ def reset_across(
         parts={name: part.orders(_nobody, patience) for name, part in parts.items() if name},
         wait_for_projectors=patience.projectors > 0,
     )
+    for part in parts.values():
+        with in_database(part.database):
+            part.refuse_disagreement()
     plan = plan_across(orders)
-    _refuse(plan, list(parts.values()))
+    _refuse(plan)
     if dry_run or plan.is_empty:
         return Report(command=session.command, plan=plan, dry_run=dry_run, warnings=plan.warnings)
     show_preview(plan, session, asking=given is None and session.interactive)
@@ -61,7 +64,7 @@ def _carried_out(session: Session, plan: Plan, orders: AcrossOrders) -> Report:
     return Report(command=session.command, plan=plan, done=outcome.done, warnings=warnings, next=next_of(plan))
 
 
-def _refuse(plan: Plan, parts: list[Session]) -> None:
+def _refuse(plan: Plan) -> None:
     """Before anybody is asked for a phrase."""
     from balados_db.execution.executor import refuse_read_only
 
@@ -69,9 +72,6 @@ def _refuse(plan: Plan, parts: list[Session]) -> None:
     for site in plan.sites:
         with in_database(site.name):
             refuse_read_only(site.identity)
-    for part in parts:
-        with in_database(part.database):
-            part.refuse_disagreement()
 
 
 def _nobody(*_: Any) -> Plan:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from balados_db.answers.looking import VerifyAnswer
 from balados_db.cli.databases import look_at_each
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
+from balados_db.errors import in_database
 from balados_db.report import Report
 
 if TYPE_CHECKING:
     from balados_db.finding import Finding
+    from balados_db.model import DatabaseState, Manifest
     from balados_db.planning.verify import Checked
+    from balados_db.postgres.inspection import Seen
 
 
 @command(
@@ -24,20 +27,34 @@ if TYPE_CHECKING:
     Nothing is written, and what this role may not read is said.""",
 )
 def verify(session: Session) -> Report:
-    """Look, judge, say."""
-    return look_at_each(session, _verify)
+    """Look everywhere, judge each, say."""
+    session.files  # noqa: B018  # every mistake in files before any connection
+    from balados_db.planning.together import together
+
+    seen = {part.database: _seen(part) for part in session.parts}
+    whole = together([each.state for each in seen.values()])
+    return look_at_each(session, lambda part: _verified(part, seen[part.database], whole, session.manifest))
 
 
-def _verify(session: Session) -> Report:
-    files = session.files
-    from balados_db.planning.verify import checked, judge
+def _seen(session: Session) -> Seen:
     from balados_db.postgres.catalog import Look
     from balados_db.postgres.connection import translated
     from balados_db.postgres.inspection import inspect
 
-    with session.open() as conn, translated("look"):
-        seen = inspect(Look(conn=conn, manifest=session.manifest), files)
-    findings = judge(seen.state, seen.manifest, files, seen.inspection)
+    with in_database(session.database), session.open() as conn, translated("look"):
+        return inspect(Look(conn=conn, manifest=session.manifest), session.files)
+
+
+def _verified(session: Session, seen: Seen, whole: DatabaseState, manifest: Manifest) -> Report:
+    """Of one database; a position may lie in another one than the head that it is compared with."""
+    from balados_db.planning.rebuilding import of_positions
+    from balados_db.planning.verify import checked, judge
+
+    placed = tuple(dict.fromkeys(row.projector for row in whole.checkpoints))
+    findings = judge(replace(seen.state, placed_elsewhere=placed), seen.manifest, session.files, seen.inspection)
+    if session.manifest.event_store is not None:
+        ahead = (f for f in of_positions(whole, manifest) if f.code == "ahead_of_head")
+        findings = (*findings, *(f for f in ahead if f not in findings))
     counted = checked(seen.state, seen.manifest)
     return Report(
         command=session.command,

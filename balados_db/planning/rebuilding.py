@@ -114,8 +114,10 @@ def _of_unbuilt(state: DatabaseState, manifest: Manifest, schema: str) -> Iterat
 
 def _of_places(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
     """Projectors that nothing remembers: they would begin anew, on top of what they have done."""
-    known = {row.projector for row in state.checkpoints}
+    known = {row.projector for row in state.checkpoints} | set(state.placed_elsewhere)
     for projector in manifest.projectors:
+        if projector.elsewhere and not projector.tables:
+            continue  # said where its tables lie
         if projector.name in known or not all(state.relation(table) for table in projector.tables):
             continue
         filled = [t for t in projector.tables if (found := state.relation(t)) and found.rows != 0]

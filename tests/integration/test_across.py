@@ -5,6 +5,7 @@ Killed at every commit with a projector started in the gap, resumed, refused, cu
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -195,9 +196,14 @@ def test_it_is_one_plan_with_one_phrase_over_both(run: Run, apart: Apart) -> Non
     assert refused.status == 3
     assert apart.snapshot() == before
 
-    done = run(*PROJECTIONS, "--json")
-    assert done.status == 0, done.out
+    with apart.main.connect() as main, apart.events.connect() as events:
+        main.execute("listen rebuilt")
+        events.execute("listen rebuilt")
+        done = run(*PROJECTIONS, "--json")
+        assert done.status == 0, done.out
+        told = [list(conn.notifies(timeout=5, stop_after=1)) for conn in (main, events)]
     assert done.json["plan"]["digest"] == plan["digest"]
+    assert [json.loads(n.payload)["scope"] for found in told for n in found] == ["projections"] * 2
     is_done(apart)
     assert apart.main.snapshot("system") == kept
     assert catch_up(apart) == 0
@@ -449,6 +455,14 @@ def test_an_event_store_that_is_not_where_it_should_be_is_no_empty_one(
     assert apart.main.snapshot() == before
 
 
+def test_what_names_a_database_must_agree_for_each(apart: Apart, run: Run) -> None:
+    """Exit 2, before it is looked into."""
+    elsewhere = {"BALADOS_DB_URL_EVENTS": apart.main.url}
+    refused = run(*PROJECTIONS, **elsewhere)
+    assert (refused.status, refused.code) == (2, "targets_disagree")
+    assert "In database events" in refused.err
+
+
 def test_databases_of_two_environments_are_refused(apart: Apart, run: Run) -> None:
     """One of the URLs is another system's; said before anything else."""
     assert run("environment", "set", "staging").status == 0
@@ -480,6 +494,26 @@ def test_two_servers(template: Apart, manifest: Path, tmp_path: Path, new_databa
         assert hashes(apart) == clean
     finally:
         server.discard()
+
+
+def test_verify_puts_positions_and_head_together(apart: Apart, run: Run) -> None:
+    """A position in one database is compared with the head in the other; whoever is known in either is known."""
+    for name in ("PlaylistsProjector", "CollectionsProjector"):  # no event of theirs came up
+        apart.events.execute(
+            f"insert into events.subscriptions (stream_uuid, subscription_name, last_seen) values ('$all', '{name}', {EVENTS})"
+        )
+    assert run("verify").status == 0
+    apart.main.execute(
+        "update public.projection_versions set last_seen_event_number = 100 where projection_name = 'PopularityProjector'"
+    )
+
+    found = run("verify", "--json")
+
+    told = [f for part in found.json["databases"].values() for f in part["result"]["findings"]]
+    assert found.status == 4
+    assert [(f["code"], f["subject"]) for f in told if f["severity"] != "note"] == [
+        ("ahead_of_head", "PopularityProjector")
+    ]
 
 
 def test_progress_is_told_from_both(apart: Apart, run: Run) -> None:
