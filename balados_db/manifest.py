@@ -217,6 +217,13 @@ def _resolve(written: ManifestFile, file: Path) -> Manifest:
     )
 
 
+def preset_checkpoints(layout: str, schema: str, projectors: Iterable[str]) -> tuple[CheckpointTable, ...]:
+    """The tables of positions of a preset's store in this schema; where each projector has its own, of these."""
+    section = SchemaSection(kind=SchemaKind.EVENT_STORE, layout=layout)
+    written = ManifestFile(version=1, schemas={schema: section}, projectors={n: ProjectorSection() for n in projectors})
+    return _Resolver(written, PRESETS / f"{layout}.toml").checkpoints()
+
+
 def _substitute(url: str | None) -> str | None:
     """Fill ${VAR} in from the environment; a variable that is not set makes the key absent."""
     if url is None:

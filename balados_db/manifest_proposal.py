@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from balados_db.likeness import Places
 from balados_db.manifest import PRESETS
@@ -27,6 +28,12 @@ class KnownStore:
     layout: str
     proof: tuple[str, ...]
     checkpoints: tuple[KnownCheckpoints, ...] = ()
+    tables: tuple[str, ...] = ()  # all that are the store's own, as in `proof`
+    tracking: str | None = None  # what each projector's own table of positions looks like
+
+    def owns(self, table: str) -> bool:
+        """Whether a table of this name is one of the store's own."""
+        return any(fnmatchcase(table, name.partition("(")[0]) for name in (*self.proof, *self.tables))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +89,8 @@ def _known(layout: str, preset: Mapping[str, object]) -> KnownStore:
     return KnownStore(
         layout=layout,
         proof=section.proof or section.tables,
+        tables=section.tables,
+        tracking=section.tracking,
         checkpoints=tuple(
             KnownCheckpoints(
                 table=c.table,

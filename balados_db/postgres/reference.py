@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from balados_db.likeness import places
+from balados_db.manifest import preset_checkpoints
 from balados_db.manifest_proposal import (
     Existing,
     ExistingSchema,
@@ -18,10 +19,10 @@ from balados_db.manifest_proposal import (
     KnownCheckpoints,
     KnownStore,
 )
-from balados_db.model import OWN_SCHEMA, CheckpointTable, Manifest, TableName
+from balados_db.model import OWN_SCHEMA, CheckpointTable, Manifest, Sql, TableName
 from balados_db.postgres.candidates import read_candidates, read_names
 from balados_db.postgres.catalog import OTHER_HISTORIES, looking
-from balados_db.postgres.eventstore import existing_tables, holding, read_checkpoints
+from balados_db.postgres.eventstore import existing_tables, holding, matching, read_checkpoints
 from balados_db.postgres.history import HISTORY, HISTORY_TABLES, read_applied
 from balados_db.postgres.queries import query
 from balados_db.reference import Column
@@ -165,11 +166,10 @@ def _lookalikes(
 ) -> Iterable[FoundCheckpoints]:
     """What no known store has, but looks like a table of positions."""
     taken = {TableName(c.schema, c.known.table) for c in known}
-    of_stores = {name for store in stores for name in store.proof}
     for candidate in read_candidates(conn, ()):
         table = candidate.table
         found = places(table.name, candidate.columns, candidate.keys)
-        if found and table not in taken and table.name not in of_stores:
+        if found and table not in taken and not any(store.owns(table.name) for store in stores):
             names = read_names(conn, table, found.projector) if candidate.readable else ()
             looks = KnownCheckpoints(table=table.name, projector=found.projector, position=found.position)
             yield FoundCheckpoints(layout=None, known=looks, schema=table.schema, names=names)
@@ -210,3 +210,19 @@ def _checkpoints(
                     )
                     names = tuple(sorted({row.projector for row in read_checkpoints(conn, table)}))
                     yield FoundCheckpoints(layout=store.layout, known=known, schema=schema, names=names)
+        for schema in holding(conn, store.proof):
+            yield from _by_expression(conn, store, schema)
+
+
+def _by_expression(conn: Connection[Any], store: KnownStore, schema: str) -> Iterable[FoundCheckpoints]:
+    """Where only the preset can tell from a row, or from the table's name, whose position it is."""
+    found = matching(conn, [store.tracking], schema).get(schema, {}) if store.tracking else {}
+    own = [name.rpartition("_")[0] for tables in found.values() for name in tables]
+    places = preset_checkpoints(store.layout, schema, own)
+    there = existing_tables(conn, [c.table for c in places])
+    for place in places:
+        if not isinstance(place.projector, Sql) or place.table not in there:
+            continue
+        names = {row.projector for row in read_checkpoints(conn, place)}
+        known = KnownCheckpoints(table=place.table.name, projector=place.projector.text)
+        yield FoundCheckpoints(layout=store.layout, known=known, schema=schema, names=tuple(sorted(names)))

@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli
+from psycopg import connect
 
+from balados_db.execution.positions import rewind
+from balados_db.manifest import load_manifest
 from tests.conftest import Database, clean_environment
 from tests.stores import node_modules
 from tests.stores.stage import Run, Stage, eventually, runner, running, stage
@@ -179,11 +183,6 @@ def test_a_zero_of_ones_own_is_stuck(shop: Shop) -> None:
 
 def test_rewinding_writes_the_origin_as_the_library_does(shop: Shop) -> None:
     """In a reset of several transactions the row stays, at an origin that the library starts from and moves on."""
-    from psycopg import connect
-
-    from balados_db.execution.positions import rewind
-    from balados_db.manifest import load_manifest
-
     clean = shop.shown()
     (table,) = load_manifest(shop.manifest).checkpoints
     with connect(shop.database.url) as conn:
@@ -209,6 +208,18 @@ def test_status_wait_and_verify_know_its_place(shop: Shop) -> None:
     shop.database.execute(added, "emt:processor:projector:Stranger")
     refused = shop.run("reset", "--projections", "--confirm", "DELETE", "--json")
     assert (refused.status, refused.code) == (5, "undeclared_positions")
+
+
+def test_init_proposes_the_store_and_its_projectors(shop: Shop) -> None:
+    """The preset's proof finds the store, and its rules the projectors' names; the library's other rows are none."""
+    said = shop.run_cli(
+        "manifest", "init", "--out", "-", "--kind", "sales=projection", database=shop.database, manifest=None
+    )
+
+    proposed = tomli.loads(said.out)
+    assert proposed["schemas"]["store"] == {"kind": "event_store", "layout": "emmett"}
+    assert proposed["projectors"] == {"Totals": {"tables": ["sales.totals"]}}
+    assert "checkpoints" not in proposed
 
 
 def test_reset_events_empties_the_store_and_restarts_its_numbers(shop: Shop) -> None:

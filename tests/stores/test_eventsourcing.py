@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli
+from psycopg import connect
 from psycopg.conninfo import conninfo_to_dict
 
+from balados_db.execution.positions import rewind
+from balados_db.manifest import load_manifest
 from tests.conftest import ROOT, Database, clean_environment
 from tests.stores.stage import Run, Stage, eventually, runner, running, stage
 
@@ -262,17 +266,40 @@ def test_a_tracking_table_of_another_name_is_said_in_the_manifest(shop: Shop) ->
         "create table store.old_tracking (application_name text, notification_id bigint, primary key (application_name, notification_id));"
         "insert into store.old_tracking select 'Shop', n from generate_series(1, 5) n"
     )
-    spelled = "".join(
-        f'[[checkpoints]]\ntable = "store.{table}"\nfor = "Totals"\nposition = "notification_id"\n'
-        "keep = \"application_name = '__migration__'\"\n"
-        for table in ("totals_tracking", "old_tracking")
-    )
-    shop.manifest.write_text(MANIFEST + spelled)
+    legacy = (ROOT / "docs" / "event-stores.md").read_text().partition("```toml\n")[2].partition("```")[0]
+    newer = '[[checkpoints]]\ntable = "store.totals_tracking"\nfor = "Totals"\nposition = "notification_id"\n'
+    shop.manifest.write_text(f"{MANIFEST}\n{legacy}\n{newer}keep = \"application_name = '__migration__'\"\n")
+    found = {p["projector"]: p for p in shop.done("status", "--json").json["result"]["projectors"]}
+    assert found["Totals"]["position"] == 5
 
     shop.reset("--projector", "Totals")
 
     assert shop.database.rows("store.old_tracking") == 0
     assert (shop.place("Totals"), shop.place("Customers"), len(shop.kept()[0])) == (None, 23, 1)
+
+
+def test_a_rewound_projection_replays_to_equality(shop: Shop) -> None:
+    """In a reset of several transactions the row stays, at 0: the library starts there, and its upsert moves it on."""
+    clean, kept = shop.shown(), shop.kept()
+    places = [c for c in load_manifest(shop.manifest).checkpoints if c.table.name == "totals_tracking"]
+    with connect(shop.database.url) as conn:
+        assert [rewind(conn, place, ("Totals",)) for place in places] == [1]
+    shop.database.execute("truncate sales.totals")
+    assert (shop.place("Totals"), shop.kept()) == (0, kept)
+    shop.catch_up("Totals")
+    assert shop.shown() == clean
+
+
+def test_init_proposes_the_store_and_its_projectors(shop: Shop) -> None:
+    """The preset's proof finds the store by its columns; a tracking table is a projector's, in lower case."""
+    said = shop.run_cli(
+        "manifest", "init", "--out", "-", "--kind", "sales=projection", database=shop.database, manifest=None
+    )
+
+    proposed = tomli.loads(said.out)
+    assert proposed["schemas"]["store"] == {"kind": "event_store", "layout": "eventsourcing"}
+    assert proposed["projectors"] == {n: {"tables": [f"sales.{n}"]} for n in ("customers", "totals")}
+    assert "checkpoints" not in proposed
 
 
 def test_init_leaves_tables_that_the_library_made(shop: Shop) -> None:
