@@ -16,6 +16,7 @@ from balados_db.model import (
     SchemaKind,
     SchemaState,
     TableName,
+    untried,
 )
 
 HISTORIES = (Role.MIGRATION_HISTORY, Role.OTHER_HISTORY)
@@ -156,6 +157,8 @@ def _warnings(manifest: Manifest, state: DatabaseState, undeclared: Mapping[str,
     for schema in manifest.schemas:
         if not state.schema(schema.name).exists:
             yield f"schema {schema.name} is declared, but does not exist"
+        if schema.layout and schema.layout.untried:
+            yield f"schema {schema.name}: {untried(schema.layout)}"
     for projector in manifest.projectors:
         for table in projector.tables:
             if state.schema(table.schema).exists and state.relation(table) is None:

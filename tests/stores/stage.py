@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from balados_db.manifest import load_manifest
+from balados_db.postgres.eventstore import in_store
 from tests.conftest import COMMAND, Database, Result, clean_environment
 
 Run = Callable[..., Result]
@@ -32,6 +34,16 @@ class Stage:
         result = self.run(*arguments, **options)
         assert result.status == 0, result.err + result.out
         return result
+
+    def append(self, stream: str, type: str, data: str = "{}") -> int:
+        """Append one event as the preset says, and return its number."""
+        store = load_manifest(self.manifest).event_store
+        assert store is not None
+        assert store.layout is not None
+        assert store.layout.append is not None
+        event = {"stream": stream, "type": type, "data": data, "metadata": "{}"}
+        with self.database.connect() as conn:
+            return int(conn.execute(in_store(store.layout.append, store.name), event).fetchone()[0])
 
     def reset(self, *scope: str, confirm: str = "DELETE") -> dict[str, Any]:
         """A reset that must succeed; its JSON."""

@@ -210,6 +210,16 @@ def test_status_wait_and_verify_know_its_place(shop: Shop) -> None:
     assert (refused.status, refused.code) == (5, "undeclared_positions")
 
 
+def test_an_event_that_the_preset_appends_is_projected(shop: Shop) -> None:
+    """As one of the library's own: numbered after the last, in its stream, and seen by its consumer."""
+    first = shop.append("order-of-ours", "Filled", '{"order": "order-of-ours", "amount": 7}')
+    second = shop.append("order-of-ours", "Filled", '{"order": "order-of-ours", "amount": 2}')
+
+    assert (first, second) == (17, 18)
+    shop.catch_up()
+    assert ("order-of-ours", 9) in shop.shown()
+
+
 def test_init_proposes_the_store_and_its_projectors(shop: Shop) -> None:
     """The preset's proof finds the store, and its rules the projectors' names; the library's other rows are none."""
     said = shop.run_cli(

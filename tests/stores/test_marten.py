@@ -78,6 +78,15 @@ def test_a_reset_forgets_every_shard_and_no_high_water_mark(trips: Stage) -> Non
     assert places(trips) == {"HighWaterMark": 40, "HighWaterMark:north": 12}
 
 
+def test_that_nobody_tried_it_is_said_wherever_somebody_looks(trips: Stage) -> None:
+    """A check, a look and the reference say so, as a note: none of them fails because of it."""
+    said = "layout 'marten' was never tried against the library itself"
+    for command in (("manifest", "check"), ("status",), ("docs", "--out", "-")):
+        result = trips.done(*command)
+        assert said in result.out + result.err, command
+    assert said in trips.run("verify").out
+
+
 def test_a_heartbeat_is_a_running_daemon(trips: Stage) -> None:
     """Refused while it is fresh; a database without those columns cannot tell, and says so in every plan."""
     trips.database.execute(

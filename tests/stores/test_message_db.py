@@ -113,6 +113,14 @@ def test_a_projector_without_a_position_has_nothing_to_forget(accounts: Stage) -
     assert place(accounts, BALANCES) == 0
 
 
+def test_an_event_that_the_preset_appends_is_one_of_its_category(accounts: Stage) -> None:
+    """Numbered as the library numbers, and found by what its consumers ask."""
+    assert accounts.append("account-3", "Closed") == 16
+
+    found = "select position, type from get_category_messages('account', 16)"
+    assert ask(accounts.database, found) == (1, "Closed")
+
+
 def test_reset_events_takes_the_positions_along(accounts: Stage) -> None:
     """They are messages: everything is gone, and numbering starts at 1."""
     accounts.reset("--events", confirm="DELETE ALL EVENTS")
