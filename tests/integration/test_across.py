@@ -270,6 +270,22 @@ def test_what_is_done_first_loses_nothing(apart: Apart, manifest: Path, run: Run
     assert run("migrate", "--events").code == "unfinished_reset"
 
 
+def test_positions_that_own_sql_forgets_may_keep_their_rows(apart: Apart, manifest: Path, tmp_path: Path) -> None:
+    """What such a row looks like is the manifest's affair: nobody is said to have moved."""
+    own = (
+        "forget = { sql = 'update public.projection_versions set last_seen_event_number = 0"
+        " where projection_name = any (%(projectors)s)' }\noptional = true"
+    )
+    file = tmp_path / "own.toml"
+    file.write_text(manifest.read_text().replace("optional = true", own))
+
+    done = command(apart, file, *PROJECTIONS)
+
+    assert done.status == 0, done.err
+    assert positions(apart) == (set(), {0})
+    assert open_journals(apart) == [0, 0]
+
+
 def test_a_live_projector_is_seen_where_it_takes_its_lock(apart: Apart, run: Run) -> None:
     """Exit 6, though nothing of it is in the tables' database; nothing changes in either."""
     before = apart.snapshot()
