@@ -56,7 +56,7 @@ def plan_reset_across(grounds: Grounds, *, ignore_live: bool = False) -> Plan:
         ways=tuple(replace(way, database=name) for name, plan in plans.items() for way in plan.ways),
         stale=tuple(text for plan in plans.values() for text in plan.stale),
         not_restored=tuple(text for plan in plans.values() for text in plan.not_restored),
-        warnings=(*_said(plans), _ORDER) if _several(grounds) else _said(plans),
+        warnings=(*_said(plans), *_order(grounds)),
         starts_over=(
             starting := tuple(_merged(each) for each in zip(*(p.starts_over for p in plans.values()), strict=True))
         ),
@@ -71,10 +71,15 @@ def plan_reset_across(grounds: Grounds, *, ignore_live: bool = False) -> Plan:
     )
 
 
-_ORDER = (
-    "several databases take several transactions: positions go to the origin first, and if it is interrupted, the same"
-    " command finishes it"
-)
+def _order(grounds: Grounds) -> tuple[str, ...]:
+    """That it is not one transaction, and what that means for whoever interrupts it."""
+    if len(_touched(grounds)) < 2:
+        return ()
+    events_go = any(ground.shape.events_go for ground in grounds.values())
+    first = "the events go first" if events_go else "positions go to the origin first"
+    return (
+        f"several databases take several transactions: {first}, and if it is interrupted, the same command finishes it",
+    )
 
 
 def _said(plans: Mapping[str, Plan]) -> tuple[str, ...]:
@@ -159,10 +164,6 @@ def _touched(grounds: Grounds) -> dict[str, Ground]:
 
 def _starts_over(ground: Ground) -> bool:
     return bool(ground.projectors) or ground.shape.events_go
-
-
-def _several(grounds: Grounds) -> bool:
-    return len(_touched(grounds)) > 1
 
 
 def _phases(grounds: dict[str, Ground]) -> tuple[Phase, ...]:
