@@ -1,6 +1,7 @@
 """balados-db: create, migrate, inspect and reset an event-sourced PostgreSQL database, and prove what was kept.
 
-The names below are the library. They are loaded when they are first used: `import balados_db` costs nothing.
+The names below are the library; `docs/library.md` shows how they go together. They are loaded when they are first used:
+`import balados_db` costs nothing.
 """
 
 from __future__ import annotations
@@ -11,37 +12,67 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from balados_db.answers.answer import StepResult as StepResult
+    from balados_db.answers.progress import ProgressLine as ProgressLine
     from balados_db.errors import BaladosDbError as BaladosDbError
-    from balados_db.execution.executor import Orders as Orders
-    from balados_db.execution.executor import execute as execute
+    from balados_db.errors import Busy as Busy
+    from balados_db.errors import NotConfirmed as NotConfirmed
+    from balados_db.errors import Protected as Protected
+    from balados_db.errors import StalePlan as StalePlan
+    from balados_db.errors import Unreachable as Unreachable
+    from balados_db.errors import UsageError as UsageError
     from balados_db.exits import ExitStatus as ExitStatus
+    from balados_db.finding import Finding as Finding
+    from balados_db.library import Database as Database
+    from balados_db.library import Prepared as Prepared
+    from balados_db.library import connect as connect
+    from balados_db.library import execute as execute
+    from balados_db.library import plan_adopt as plan_adopt
+    from balados_db.library import plan_create as plan_create
+    from balados_db.library import plan_environment as plan_environment
+    from balados_db.library import plan_init as plan_init
+    from balados_db.library import plan_migrate as plan_migrate
+    from balados_db.library import plan_reset as plan_reset
+    from balados_db.library import plan_rollback as plan_rollback
+    from balados_db.library import plan_up as plan_up
+    from balados_db.library import read_state as read_state
+    from balados_db.library import rebuild_status as rebuild_status
+    from balados_db.library import rebuild_wait as rebuild_wait
+    from balados_db.library import status as status
+    from balados_db.manifest import find_manifest as find_manifest
     from balados_db.manifest import load_manifest as load_manifest
-    from balados_db.planning.create import plan_create as plan_create
-    from balados_db.planning.create import plan_init as plan_init
-    from balados_db.planning.migrate import plan_migrate as plan_migrate
+    from balados_db.model import DatabaseState as DatabaseState
+    from balados_db.model import Manifest as Manifest
+    from balados_db.model import SchemaKind as SchemaKind
+    from balados_db.model import Scope as Scope
+    from balados_db.planning.plan import Danger as Danger
     from balados_db.planning.plan import Plan as Plan
-    from balados_db.postgres.catalog import read_state as read_state
-    from balados_db.postgres.connection import connect as connect
+    from balados_db.planning.rebuild import Course as Course
+    from balados_db.planning.status import Status as Status
+    from balados_db.report import Report as Report
 
-_HOMES = {
-    "BaladosDbError": "balados_db.errors",
-    "ExitStatus": "balados_db.exits",
-    "Orders": "balados_db.execution.executor",
-    "Plan": "balados_db.planning.plan",
-    "ResetRequest": "balados_db.planning.shape",
-    "connect": "balados_db.postgres.connection",
-    "execute": "balados_db.execution.executor",
-    "load_manifest": "balados_db.manifest",
-    "plan_create": "balados_db.planning.create",
-    "plan_init": "balados_db.planning.create",
-    "plan_migrate": "balados_db.planning.migrate",
-    "plan_reset": "balados_db.planning.reset",
-    "read_state": "balados_db.postgres.catalog",
+_NAMES = {
+    "answers.answer": "StepResult",
+    "answers.progress": "ProgressLine",
+    "errors": "BaladosDbError Busy NotConfirmed Protected StalePlan Unreachable UsageError",
+    "exits": "ExitStatus",
+    "finding": "Finding",
+    "library": "Database Prepared connect execute plan_adopt plan_create plan_environment plan_init plan_migrate "
+    "plan_reset plan_rollback plan_up read_state rebuild_status rebuild_wait status",
+    "manifest": "find_manifest load_manifest",
+    "model": "DatabaseState Manifest SchemaKind Scope",
+    "planning.plan": "Danger Plan",
+    "planning.rebuild": "Course",
+    "planning.status": "Status",
+    "report": "Report",
 }
+_HOMES = {name: f"balados_db.{room}" for room, names in _NAMES.items() for name in names.split()}
 __all__ = ["__version__", *_HOMES]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker is to find a misspelt name
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

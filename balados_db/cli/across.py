@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from balados_db.cli.confirmation import confirm
 from balados_db.cli.databases import refuse_same
-from balados_db.cli.pipeline import next_of, pulled, show_preview
+from balados_db.cli.pipeline import show_preview
 from balados_db.cli.progress import clear_progress
 from balados_db.cli.session import Session
 from balados_db.errors import StalePlan, in_database
@@ -30,6 +30,7 @@ def reset_across(
 ) -> Report:
     """Plan in all of these databases, show it as one, ask for the one phrase, and carry it out."""
     from balados_db.execution.across import AcrossOrders, plan_across
+    from balados_db.execution.road import pulled
 
     if session.approved is not None:  # plan files hold the plan of one database
         raise StalePlan(changes=f"it concerns several databases now: {', '.join(names)}")
@@ -50,11 +51,14 @@ def reset_across(
     show_preview(plan, session, asking=given is None and session.interactive)
     confirm(plan, given, session.interactive)
     report = _carried_out(session, plan, orders)
-    return report if plan.trigger is None else pulled(report, plan, session, list(parts.values()))
+    if plan.trigger is None:
+        return report
+    return pulled(report, plan, session.manifest, [part.open for part in parts.values()])
 
 
 def _carried_out(session: Session, plan: Plan, orders: AcrossOrders) -> Report:
     from balados_db.execution.across import execute_across
+    from balados_db.execution.road import next_of
 
     try:
         outcome = execute_across(plan, orders)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,15 +11,10 @@ from balados_db.cli.databases import carry_out_in_each, look_at_each
 from balados_db.cli.options import Group, command, common_options, confirm_option, dry_run_option
 from balados_db.cli.session import Session
 from balados_db.cli.standalone import manifest_or_none, open_anyway
-from balados_db.errors import StalePlan, UsageError
 from balados_db.report import Report
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
-    from balados_db.execution.executor import Planner
     from balados_db.model import Manifest
-    from balados_db.planning.plan import Plan
     from balados_db.postgres.reference import Stamp
 
 
@@ -100,59 +94,12 @@ def _words(answer: EnvironmentAnswer) -> str:
 def set_(session: Session, name: str, dry_run: bool, confirm: str | None) -> Report:
     """Write the stamp, unless it is there already and was made for this very database."""
     from balados_db.cli.pipeline import carry_out
-
-    if not name or name != name.strip() or not name.isprintable():
-        raise UsageError(problem=f"{name!r} is no name: write one without blanks at its ends or control characters")
+    from balados_db.execution.planners import environment_planner
 
     def one(part: Session, *, dry_run: bool) -> Report:
-        return carry_out(part, _planner(part.manifest, name), dry_run=dry_run, given=confirm)
+        return carry_out(part, environment_planner(part.manifest, name), dry_run=dry_run, given=confirm)
 
     return carry_out_in_each(session, one, dry_run=dry_run)
-
-
-def _planner(manifest: Manifest, name: str) -> Planner:
-    """The plan for a stamp, with the phrase that it needs where it would take a protected name away.
-
-    Under the lock (`ours` is given) it raises StalePlan where the stamp became one that nobody was asked about.
-    """
-    from balados_db.execution.planners import environment_planner
-    from balados_db.postgres.catalog import steadily
-    from balados_db.postgres.reference import read_stamp
-
-    stamping = environment_planner(manifest, name)
-    shown: set[str | None] = set()
-
-    def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
-        planned = _judged(stamping(conn, ours), steadily(conn, lambda: read_stamp(conn)), manifest, name)
-        if ours and planned.phrase not in {None, *shown}:
-            raise StalePlan(changes=f"it was stamped {planned.phrase} meanwhile")
-        shown.add(planned.phrase)
-        return planned
-
-    return plan
-
-
-def _judged(planned: Plan, stamp: Stamp | None, manifest: Manifest, name: str) -> Plan:
-    if stamp is None:
-        return planned
-    if stamp.name == name:
-        return planned if stamp.made_here else _stamped_again(planned, name)
-    return _guarded(planned, stamp.name) if stamp.name in manifest.protected else planned
-
-
-def _stamped_again(plan: Plan, name: str) -> Plan:
-    """A copy that is given the name on purpose: from now on it is its own."""
-    from balados_db.planning.plan import one_phase
-    from balados_db.planning.steps import StampEnvironment
-
-    return replace(plan, phases=one_phase("stamp", [StampEnvironment(environment=name)]))
-
-
-def _guarded(plan: Plan, protected: str) -> Plan:
-    from balados_db.planning.plan import Danger
-
-    unlocked = f"{protected} is protected: without that name permanent data and events can be reset here"
-    return replace(plan, phrase=protected, danger=Danger.DANGER, warnings=(*plan.warnings, unlocked))
 
 
 environment.add_command(show)

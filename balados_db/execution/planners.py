@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from balados_db.errors import UnknownSchema
+from balados_db.errors import StalePlan, UnknownSchema, UsageError
 from balados_db.execution.executor import Planner
 from balados_db.migration_files import checksum
 from balados_db.model import DatabaseState, Files, Manifest, SchemaKind, SchemaState
 from balados_db.planning.create import plan_create, plan_init
 from balados_db.planning.migrate import plan_migrate
 from balados_db.planning.phases import Ground
-from balados_db.planning.plan import Plan, one_phase
+from balados_db.planning.plan import Danger, Plan, one_phase
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.reset import plan_reset
 from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_rollback, taken_back
@@ -22,6 +22,7 @@ from balados_db.planning.steps import AddToEventStore, CreateRecords, InstallEve
 from balados_db.postgres.catalog import Look, read_state, steadily
 from balados_db.postgres.eventstore import install_files, read_file
 from balados_db.postgres.obstacles import read_obstacles
+from balados_db.postgres.reference import Stamp, read_stamp
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -167,18 +168,44 @@ def rollback_planner(manifest: Manifest, files: Files, request: RollbackRequest)
 
 
 def environment_planner(manifest: Manifest, name: str) -> Planner:
-    """Plans the stamp."""
+    """Plans the stamp, with the phrase that it needs where it would take a protected name away.
+
+    Under the lock (`ours` is given) it raises StalePlan where the stamp became one that nobody was asked about.
+    """
+    if not name or name != name.strip() or not name.isprintable():
+        raise UsageError(problem=f"{name!r} is no name: write one without blanks at its ends or control characters")
+    shown: set[str | None] = set()
 
     def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
         state = read_state(Look(conn=conn, manifest=manifest, ours=ours))
-        steps: list[Step] = [] if state.own_schema else [CreateRecords()]
-        stamped = state.identity is not None and state.identity.environment == name
-        steps = [] if stamped else [*steps, StampEnvironment(environment=name)]
-        stamp = {"name": state.identity.environment if state.identity else None}
-        phases = one_phase("stamp", steps)
-        return Plan(command="environment set", identity=state.identity, phases=phases, preconditions={"stamp": stamp})
+        planned = _guarded(_stamping(state, name), steadily(conn, lambda: read_stamp(conn)), manifest, name)
+        if ours and planned.phrase not in {None, *shown}:
+            raise StalePlan(changes=f"it was stamped {planned.phrase} meanwhile")
+        shown.add(planned.phrase)
+        return planned
 
     return plan
+
+
+def _stamping(state: DatabaseState, name: str) -> Plan:
+    steps: list[Step] = [] if state.own_schema else [CreateRecords()]
+    stamped = state.identity is not None and state.identity.environment == name
+    steps = [] if stamped else [*steps, StampEnvironment(environment=name)]
+    stamp = {"name": state.identity.environment if state.identity else None}
+    phases = one_phase("stamp", steps)
+    return Plan(command="environment set", identity=state.identity, phases=phases, preconditions={"stamp": stamp})
+
+
+def _guarded(plan: Plan, stamp: Stamp | None, manifest: Manifest, name: str) -> Plan:
+    if stamp is None:
+        return plan
+    if stamp.name == name:  # a copy that is given the name on purpose: from now on it is its own
+        again = one_phase("stamp", [StampEnvironment(environment=name)])
+        return plan if stamp.made_here else replace(plan, phases=again)
+    if stamp.name not in manifest.protected:
+        return plan
+    unlocked = f"{stamp.name} is protected: without that name permanent data and events can be reset here"
+    return replace(plan, phrase=stamp.name, danger=Danger.DANGER, warnings=(*plan.warnings, unlocked))
 
 
 def scope_schemas(manifest: Manifest, schemas: Sequence[str], kinds: Sequence[SchemaKind]) -> tuple[str, ...]:

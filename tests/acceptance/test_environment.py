@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from balados_db.cli.environment import _planner
 from balados_db.errors import StalePlan
+from balados_db.execution.planners import environment_planner
 from balados_db.manifest import load_manifest
 from balados_db.postgres.connection import connect
 from balados_db.postgres.source import Source
@@ -79,7 +79,7 @@ def test_the_protected_name_itself_is_the_phrase(run_cli: RunCli, database: Data
 
 def test_a_protected_name_that_came_meanwhile_is_kept(run_cli: RunCli, database: Database) -> None:
     """Between looking and locking somebody stamps the database as production: nobody was asked, so nothing is done."""
-    planner = _planner(load_manifest(EXAMPLE), "development")
+    planner = environment_planner(load_manifest(EXAMPLE), "development")
     with connect(Source(name="test", conninfo=database.url), command="test") as conn:
         assert planner(conn, ()).phrase is None
         run_cli(*SET, "production", database=database)

@@ -57,6 +57,7 @@ MAY_IMPORT = {
     "embedded": "words",
     "postgres": "words planning",
     "execution": "words planning answers report postgres",
+    "library": "words planning answers report postgres execution",
     "rendering": "words planning answers report",
     "demo": "words answers embedded postgres",  # it plays the application, and runs the command as a subprocess
     "testing": "words planning answers report embedded postgres execution",
@@ -73,7 +74,7 @@ HOMES = {
     "yoyo": "postgres/yoyo_backend.py",
     "sqlparse": "postgres/migrations.py",
     "rich": "rendering/ demo/",
-    "psycopg": "postgres/ execution/ demo/ testing/",
+    "psycopg": "postgres/ execution/ library.py demo/ testing/",
     "msgspec": "manifest.py manifest_file.py manifest_proposal.py plan_file.py rendering/envelope.py rendering/schemas.py",
     "tomli": "manifest.py manifest_place.py manifest_lines.py manifest_proposal.py lock_file.py",
     "pytest": "testing/",

@@ -1,0 +1,63 @@
+"""Look and plan, carry out, say what was done: of every command's road the part that asks and prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from balados_db.errors import NoDatabase
+from balados_db.execution.executor import Open, Orders, Planner, execute
+from balados_db.execution.trigger import pull
+from balados_db.model import Identity, Manifest
+from balados_db.planning.plan import Plan
+from balados_db.planning.steps import ForgetCheckpoints
+from balados_db.postgres.catalog import looking, read_identity
+from balados_db.postgres.connection import MAINTENANCE, translated
+from balados_db.postgres.locking import named_blockers
+from balados_db.report import Report
+
+
+def look_and_plan(open_: Open, planner: Planner, missing: Plan | None, database: str) -> Plan:
+    """Plan for the database as it is. `missing` is the plan for one that is not there; without one: NoDatabase."""
+    try:
+        with open_() as conn, named_blockers(conn), translated("look"):
+            return planner(conn, ())
+    except NoDatabase:
+        if missing is None:
+            raise
+    return replace(missing, identity=_to_be(open_, database))
+
+
+def _to_be(open_: Open, database: str) -> Identity:
+    """The identity of a database that is not there yet: its server is, and an oid it has none."""
+    with open_(database=MAINTENANCE) as conn, translated("look"), looking(conn):
+        found = read_identity(conn, records=False)
+    return replace(found, database=database, database_oid=0, read_only=False)
+
+
+def carry_out(plan: Plan, orders: Orders, command: str) -> Report:
+    """Carry out a plan that needs no consent or has it, then set off what the manifest wants after a reset."""
+    outcome = execute(plan, orders)
+    report = Report(
+        command=command,
+        plan=plan,
+        done=outcome.done,
+        warnings=(*plan.warnings, *outcome.warnings),
+        next=next_of(plan),
+    )
+    return report if plan.trigger is None else pulled(report, plan, orders.manifest, [orders.open])
+
+
+def pulled(report: Report, plan: Plan, manifest: Manifest, opens: Sequence[Open]) -> Report:
+    """The report with what the manifest sets off once the reset is done; a receipt has a number in one database."""
+    receipts = [step.details["receipt"] for step in report.done if "receipt" in step.details]
+    receipt = receipts[-1] if receipts and len(opens) == 1 else None
+    found = pull(plan, receipt, opens, manifest.file.parent)
+    return replace(report, done=(*report.done, *found.done), warnings=(*report.warnings, *found.warnings))
+
+
+def next_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
+    """What to run when a plan is carried out."""
+    if any(isinstance(step, ForgetCheckpoints) for step in plan.steps):
+        return (("balados-db", "rebuild", "wait"),)
+    return (("balados-db", "status"),) if plan.command in ("reset", "rollback") else ()
