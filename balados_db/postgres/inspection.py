@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from balados_db.likeness import places
@@ -127,22 +128,28 @@ def _unclassified(conn: Connection[Any], state: DatabaseState) -> dict[str, tupl
 def _positions(conn: Connection[Any], manifest: Manifest, state: DatabaseState) -> Iterator[Positions]:
     """Anywhere in the database: what some store's layout calls so, and what looks so by names and columns."""
     declared = {c.table for c in manifest.checkpoints} | {t for p in manifest.projectors for t in p.tables}
-    store = manifest.event_store
-    own = {TableName(store.name, name) for name in store.layout.tables} if store and store.layout else set()
+    said = declared | set(state.checkpoint_tables) | set(state.unclaimed)
     stores = known_stores()
     for candidate in read_candidates(conn, tuple(c.table for known in stores for c in known.checkpoints)):
         table = candidate.table
         known = layout_of(table.name, candidate.columns, stores)
         found = known[1] if known else places(table.name, candidate.columns, candidate.keys)
-        if found and table not in declared | own | set(state.checkpoint_tables) and table.name not in OTHER_HISTORIES:
-            names = read_names(conn, table, found.projector) if candidate.readable else ()
-            yield Positions(
-                table=table,
-                projector=found.projector,
-                position=found.position,
-                names=names,
-                layout=known[0] if known else None,
-            )
+        if found is None or table in said or _of_store(table, manifest) or table.name in OTHER_HISTORIES:
+            continue
+        yield Positions(
+            table=table,
+            projector=found.projector,
+            position=found.position,
+            names=read_names(conn, table, found.projector) if candidate.readable else (),
+            layout=known[0] if known else next((s.layout for s in stores if s.owns(table.name)), None),
+        )
+
+
+def _of_store(table: TableName, manifest: Manifest) -> bool:
+    """Whether it is one of the declared event store's own; a layout may name them by a pattern."""
+    store = manifest.event_store
+    own = store.layout.tables if store and store.layout and table.schema == store.name else ()
+    return any(fnmatchcase(table.name, name.partition("(")[0]) for name in own)
 
 
 # ── what nobody's migrations made ────────────────────────────────────────────────────────────────────────

@@ -81,6 +81,10 @@ POSITIONS: Broken = {
         'create schema "od d"; create table "od d"."my Offsets" (consumer text, topic text, "last_offset" bigint, unique (consumer, topic))',
         {"checkpoints_undeclared od d.my Offsets", "schema_undeclared od d", "tables_unclassified od d"},
     ),
+    "a table of a layout that only its preset can read": (
+        'create table "od d".mt_event_progression (name varchar primary key, last_seq_id bigint)',
+        {"checkpoints_undeclared od d.mt_event_progression"},
+    ),
     "tables that look otherwise": (
         'create table "od d".subscriptions (id bigint primary key, email text unique, feed text);'
         'create table "od d".employees (name text primary key, position text);'
