@@ -30,6 +30,7 @@ class BaladosDbError(Exception):
 
     def __init__(self, *, hint: str | None = None, **facts: Any) -> None:
         self.facts = facts
+        self.identity: Any = None  # of the database that was asked, once that is known
         self.database: str | None = None  # where several are worked on: the one that it is about
         self.done: tuple[str, ...] = ()  # what was committed before, in a run that cannot be one transaction
         self.hint = hint if hint is not None else self.cure.format_map(facts)

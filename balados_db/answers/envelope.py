@@ -49,9 +49,21 @@ class ShownPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NamedObject:
+    """One object of a refusal: why it is in the way, and what to do about exactly this one. Some say more."""
+
+    type: str
+    identity: str
+    schema: str | None
+    reason: str
+    cure: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ErrorObject:
     """What went wrong. `code` is the contract, the message is not; `details` are the facts behind the message.
 
+    Where it is about objects in the database, files or processes, `details.objects` lists them.
     `database` is the name of the one that it is about, where the manifest declares several.
     """
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from balados_db.answers.answer import Answer, Target
+from balados_db.finding import Finding
 from balados_db.model import Journal, Session
 from balados_db.planning.powers import EventTrigger, Guard, Login, Power, PreparedTransaction, Room
 from balados_db.planning.rebuild import Standing
@@ -18,7 +19,7 @@ from balados_db.reference import SchemaReference
 class StatusAnswer(Answer):
     """`head` is the newest event's number; `unfinished` a reset that is to be finished before anything else.
 
-    `databases` says which is which, where there are several.
+    `databases` says which is which, where there are several. `observed` are findings for which only --check exits 4.
     """
 
     schemas: tuple[SchemaStatus, ...]
@@ -27,6 +28,7 @@ class StatusAnswer(Answer):
     head: int | None
     unfinished: Journal | None
     databases: Mapping[str, Target] = field(default_factory=dict)
+    observed: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,13 +41,17 @@ class VerifyAnswer(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class RebuildAnswer(Answer):
-    """`goal` is the event that is to be reached, `seconds` how long it was looked at."""
+    """`goal` is the event that is to be reached, `seconds` how long it was looked at.
+
+    `observed`: what `status` says beside it, and `wait` would call findings.
+    """
 
     head: int | None
     goal: int | None
     caught_up: bool
     seconds: float
     projectors: tuple[Standing, ...]
+    observed: tuple[Finding, ...] = ()
 
 
 # ── doctor ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -37,20 +37,21 @@ def carry_out(
 
     session.manifest, session.files  # noqa: B018  # every mistake in files before any connection
     plan = road.look_and_plan(session.open, planner, missing, session.source.database)
-    refuse_read_only(plan.identity)  # before anybody is asked for a phrase
-    if session.approved is not None:
-        _refuse_other(plan, session.approved)
-    if plan.destructive:
-        session.refuse_disagreement()
-    if dry_run or plan.is_empty:
-        return Report(command=session.command, plan=plan, dry_run=dry_run, warnings=plan.warnings)
-    if plan.destructive:
-        show_preview(plan, session, asking=given is None and session.interactive)
-        confirm(plan, given, session.interactive)
-    try:
-        return road.carry_out(plan, session.orders(planner, patience), session.command)
-    finally:
-        clear_progress(session.options)
+    with road.about(lambda: plan.identity):
+        refuse_read_only(plan.identity)  # before anybody is asked for a phrase
+        if session.approved is not None:
+            _refuse_other(plan, session.approved)
+        if plan.destructive:
+            session.refuse_disagreement()
+        if dry_run or plan.is_empty:
+            return Report(command=session.command, plan=plan, dry_run=dry_run, warnings=plan.warnings)
+        if plan.destructive:
+            show_preview(plan, session, asking=given is None and session.interactive)
+            confirm(plan, given, session.interactive)
+        try:
+            return road.carry_out(plan, session.orders(planner, patience), session.command)
+        finally:
+            clear_progress(session.options)
 
 
 def _refuse_other(plan: Plan, approved: PlanFile) -> None:

@@ -48,8 +48,8 @@ def status(session: Session, watch: bool) -> Report:
             show(course)
             if not watch:
                 break
-    said = tuple(str(finding) for finding in beside(course, session.manifest))
-    return _report(session, eye, course, warnings=said)
+    observed = tuple(beside(course, session.manifest))
+    return _report(session, eye, course, warnings=tuple(map(str, observed)), observed=observed)
 
 
 @command(
@@ -130,6 +130,7 @@ def _report(
     *,
     findings: tuple[Finding, ...] = (),
     warnings: tuple[str, ...] = (),
+    observed: tuple[Finding, ...] = (),
 ) -> Report:
     from balados_db.planning.status import unfinished
 
@@ -141,6 +142,7 @@ def _report(
         caught_up=course is not None and course.caught_up,
         seconds=round(time.monotonic() - eye.begun, 3),
         projectors=standings,
+        observed=observed,
     )
     return Report(
         command=session.command,

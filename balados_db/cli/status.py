@@ -31,10 +31,11 @@ def status(session: Session, check: bool) -> Report:
     state = together(tuple(states.values()))
     found = assess(state, session.manifest, files)
     findings = tuple(f for f in found.findings if check or f.code == UNFINISHED)
+    observed = tuple(f for f in found.findings if f not in findings)
     return Report(
         command=session.command,
         findings=findings,
-        warnings=tuple(str(finding) for finding in found.findings if finding not in findings),
+        warnings=tuple(str(finding) for finding in observed),
         identity=state.identity,
         result=StatusAnswer(
             schemas=found.schemas,
@@ -43,6 +44,7 @@ def status(session: Session, check: bool) -> Report:
             head=state.head,
             unfinished=state.journal,
             databases=targets(states),
+            observed=observed,
         ),
         tables=_tables(states, state, found),
         next=_next(state, found),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from balados_db.errors import NoDatabase
+from balados_db.errors import BaladosDbError, NoDatabase
 from balados_db.execution.executor import Open, Orders, Planner, execute
 from balados_db.execution.trigger import pull
 from balados_db.model import Identity, Manifest
@@ -16,16 +18,35 @@ from balados_db.postgres.connection import MAINTENANCE, translated
 from balados_db.postgres.locking import named_blockers
 from balados_db.report import Report
 
+if TYPE_CHECKING:
+    from psycopg import Connection
+
 
 def look_and_plan(open_: Open, planner: Planner, missing: Plan | None, database: str) -> Plan:
     """Plan for the database as it is. `missing` is the plan for one that is not there; without one: NoDatabase."""
     try:
-        with open_() as conn, named_blockers(conn), translated("look"):
+        with open_() as conn, named_blockers(conn), translated("look"), about(lambda: _seen(conn)):
             return planner(conn, ())
     except NoDatabase:
         if missing is None:
             raise
     return replace(missing, identity=_to_be(open_, database))
+
+
+@contextlib.contextmanager
+def about(identity: Callable[[], Identity | None]) -> Iterator[None]:
+    """What goes wrong says in which database it did, as the server reports it; where that can be known."""
+    try:
+        yield
+    except BaladosDbError as exc:
+        with contextlib.suppress(Exception):
+            exc.identity = exc.identity or identity()
+        raise
+
+
+def _seen(conn: Connection[Any]) -> Identity:
+    with looking(conn):
+        return read_identity(conn)
 
 
 def _to_be(open_: Open, database: str) -> Identity:

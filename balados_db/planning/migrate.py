@@ -84,10 +84,10 @@ def refuse_disagreement(found: SchemaState, files: tuple[Migration, ...]) -> Non
     """Refuse where an applied migration was edited or its file is gone."""
     changed = edited(found, files)
     if changed:
-        raise MigrationEdited(schema=found.name, migrations=listed(changed))
+        raise MigrationEdited(schema=found.name, migrations=listed(changed), ids=list(changed))
     gone = without_file(found, files)
     if gone:
-        raise MigrationFileMissing(schema=found.name, migrations=listed(gone))
+        raise MigrationFileMissing(schema=found.name, migrations=listed(gone), ids=list(gone))
 
 
 def migration_phases(state: DatabaseState, files: Files, names: tuple[str, ...]) -> tuple[Phase, ...]:

@@ -63,7 +63,7 @@ def failure(error: BaladosDbError, command: str, *, dry_run: bool = False, again
             exit_status=int(error.exit_status),
             changed=error.changed,
             dry_run=dry_run,
-            target=None,
+            target=Target.of(error.identity) if error.identity else None,
             plan=None,
             databases={},
             result=Before(done=error.done),

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from balados_db.answers.answer import Answer
-from balados_db.answers.envelope import Failure, Success
+from balados_db.answers.envelope import Failure, NamedObject, Success
 from balados_db.answers.progress import PROGRESS, ProgressLine
 from balados_db.answers.table import ANSWERS
 from balados_db.rendering.envelope import SCHEMA
@@ -111,7 +111,7 @@ def _references(schema: Any) -> Iterator[str]:
 
 def _definitions() -> dict[str, Schema]:
     """Every type by its name. What we write is always written whole: all properties are there, and no others."""
-    types = tuple(dict.fromkeys((Success, Failure, ProgressLine, *ANSWERS.values())))
+    types = tuple(dict.fromkeys((Success, Failure, NamedObject, ProgressLine, *ANSWERS.values())))
     _, found = msgspec.json.schema_components(types, ref_template=PLACE)
     found = {name: _strict(deepcopy(schema)) for name, schema in found.items()}
     found["Success"]["properties"] |= {
@@ -121,6 +121,9 @@ def _definitions() -> dict[str, Schema]:
         # Which answer, each command says for itself.
         "result": {"type": "object"},
     }
+    objects = {"type": "array", "items": {"$ref": PLACE.format(name="NamedObject")}}
+    found["NamedObject"]["additionalProperties"] = True
+    found["ErrorObject"]["properties"]["details"] = {"type": "object", "properties": {"objects": objects}}
     found["ProgressLine"]["properties"]["schema"] = {"const": PROGRESS}
     found["InDatabase"]["properties"]["result"] = {"type": "object"}
     found["Failure"]["properties"] |= {"ok": {"const": False}, "schema": {"const": SCHEMA}}

@@ -167,6 +167,8 @@ def test_an_exit_status_and_its_object(
     assert [error["code"] for error in told["errors"]] == ([code] if code else [])
     assert [error["retryable"] for error in told["errors"]] == ([status.retryable] if code else [])
     assert not [words for words in told["next_actions"] if "--confirm" in words]
+    if status in (ExitStatus.NOT_CONFIRMED, ExitStatus.PROTECTED, ExitStatus.BUSY, ExitStatus.STALE_PLAN):
+        assert told["target"]["database"] == filled.name
     assert bool(told["result"].get("findings")) is (status is ExitStatus.FINDINGS)
 
 

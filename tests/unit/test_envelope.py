@@ -69,10 +69,11 @@ REPORTS = {
     "words for people": Report(command="create", text="# Title\n"),
     "warnings": Report(command="init", warnings=("é — ünï",)),
 }
+VIEW = {"type": "view", "identity": "v", "schema": None, "reason": "reads loans", "cure": "drop view v"}
 FAILURES = {
     "a lock": errors.LockHeld(holder="process 4711"),
     "usage": errors.UsageError(problem="two\nlines"),
-    "objects": errors.DependentsOutside(count=1, names="view v", objects=[{"type": "view", "identity": "v"}]),
+    "objects": errors.DependentsOutside(count=1, names="view v", objects=[VIEW]),
     "a fact that is no JSON": errors.UsageError(problem="x", where=object(), names={"a"}, pair=("a", 1)),
     "a bug": errors.InternalError(problem="KeyError: 'x'"),
     "Ctrl-C": errors.Interrupted(outcome="Rolled back."),
@@ -124,7 +125,7 @@ def test_it_is_one_line(error: errors.BaladosDbError) -> None:
 
 def test_objects_are_data() -> None:
     """What stands in the way is listed by type and identity, not in a sentence."""
-    assert failed(FAILURES["objects"])["errors"][0]["details"]["objects"] == [{"type": "view", "identity": "v"}]
+    assert failed(FAILURES["objects"])["errors"][0]["details"]["objects"] == [VIEW]
 
 
 def test_the_target_is_what_the_server_says() -> None:
