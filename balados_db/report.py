@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from balados_db.answers.answer import Answer, StepResult
 from balados_db.exits import ExitStatus
 from balados_db.finding import Finding, Severity
 from balados_db.model import Identity
-from balados_db.planning.plan import Plan
+
+if TYPE_CHECKING:  # a plan is imported by whoever makes one: --help and completion need none
+    from balados_db.planning.plan import Plan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from balados_db.lock_file import lock_beside, read_lock, renewed, text_of
 from balados_db.manifest import load_manifest
 from balados_db.sql_text import code_of, is_empty, statements
 from balados_db.squawk import ask
-from tests.conftest import EXAMPLE
+from tests.conftest import EXAMPLE, ROOT
 
 MANIFEST = """\
 version = 1
@@ -500,3 +501,17 @@ def test_a_squawk_that_fails_is_a_warning(write: Write, squawk: Callable[[str], 
     verdict = ask(look(write(HEALTHY)).judged, Path())
 
     assert [(f.code, f.severity) for f in verdict.findings] == [("squawk_failed", Severity.WARNING)]
+
+
+# ── the document ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_code_is_in_the_document() -> None:
+    """Whatever these rooms can find, docs/check.md says."""
+    rooms = ("checkup", "lock_file", "manifest_check", "migration_check", "migration_files", "squawk")
+    package, said = ROOT / "balados_db", (ROOT / "docs" / "check.md").read_text(encoding="utf-8")
+    sources = [(package / f"{room}.py").read_text(encoding="utf-8") for room in rooms]
+    codes = {code for text in sources for code in re.findall(r'(?:(?:error|warning|note)\(\s*|kind=)"([a-z_]+)"', text)}
+
+    assert {"number_twice", "directive_wrong", "rollback_missing", "migration_edited"} <= codes
+    assert {code for code in codes if f"`{code}`" not in said} == set()
