@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from balados_db import __version__
 from balados_db.errors import AcrossDatabases
 from balados_db.manifest import load_manifest
+from balados_db.model import MAIN
 
 if TYPE_CHECKING:
     from balados_db.model import Manifest
@@ -28,7 +29,7 @@ class Project:
     def __init__(self, file: Path) -> None:
         """Read the manifest. Raises what `load_manifest` does, and AcrossDatabases."""
         self.manifest = load_manifest(file)
-        if len(self.manifest.parts) > 1:
+        if self.manifest.parts != (MAIN,):  # one that lies elsewhere has a URL of its own: a real one
             raise AcrossDatabases(names=", ".join(self.manifest.parts), command="the pytest plugin")
         self.prefix = f"{PREFIX}{_short(str(self.manifest.file).encode())}_"
         self.templates = f"{self.prefix}template_"

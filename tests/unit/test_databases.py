@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from balados_db.errors import ManifestInvalid, NoUrlFor, TargetsDisagree
+from balados_db.errors import AcrossDatabases, ManifestInvalid, NoUrlFor, TargetsDisagree
 from balados_db.model import DatabaseState, Manifest, SchemaState, Scope
 from balados_db.planning.shape import ResetRequest
 from balados_db.planning.together import concerned, together
 from balados_db.postgres.agreement import refuse_disagreement
 from balados_db.postgres.source import find_source
+from balados_db.testing.project import Project
 from tests.unit.builders import table
-from tests.unit.manifests import Load
+from tests.unit.manifests import Load, Write
 
 APART = """
 version = 1
@@ -140,6 +141,18 @@ def test_what_names_another_database_must_agree(load: Load, monkeypatch: pytest.
 def test_what_a_reset_reaches_into(apart: Manifest, request_: ResetRequest, names: tuple[str, ...]) -> None:
     """The tables' databases, those of the positions, and the one whose locks tell who is alive."""
     assert concerned(apart, request_) == names
+
+
+@pytest.mark.parametrize(
+    "where", ['database = "log"\n[schemas.x]\nkind = "permanent"\n', 'database = "log"\n'], ids=["two", "one"]
+)
+def test_no_test_runs_where_a_url_of_its_own_leads(write: Write, where: str) -> None:
+    """A test's database stands for the main one alone: any other would be the real one."""
+    file = write(
+        f'version = 1\n[databases.log]\nurl = "postgresql://real/log"\n[schemas.log]\nkind = "event_store"\n{where}'
+    )
+    with pytest.raises(AcrossDatabases):
+        Project(file)
 
 
 def test_several_databases_are_one_picture() -> None:
