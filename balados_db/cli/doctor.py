@@ -51,13 +51,15 @@ def _doctor(session: Session) -> Report:
 
 
 def _disagreement(session: Session) -> str | None:
-    """What destructive commands refuse with, when the sources of the URL name different databases."""
-    from balados_db.errors import TargetsDisagree
+    """What destructive commands refuse with: sources of the URL that name different databases, or cannot be read."""
+    from balados_db.errors import InvalidUrl, TargetsDisagree
 
     try:
         session.refuse_disagreement()
     except TargetsDisagree as exc:
         return str(exc.facts["targets"])
+    except InvalidUrl as exc:
+        return exc.message
     return None
 
 

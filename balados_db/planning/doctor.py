@@ -58,7 +58,7 @@ def _of_session(session: SessionFacts) -> Iterator[Finding]:
         yield warning(
             "sources_disagree",
             session.source,
-            f"where the URL may come from, the sources name different databases: {session.disagreement}",
+            f"the places where the URL may come from do not agree: {session.disagreement}",
             "every destructive command refuses: unset one of them, or say --url",
         )
     if session.pooled:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from balados_db.errors import TargetsDisagree
+from balados_db.errors import InvalidUrl, TargetsDisagree
 from balados_db.model import Manifest
 from balados_db.postgres.source import ENVIRONMENT, Endpoint, Source, endpoints, find_sources
 
@@ -22,8 +22,11 @@ def refuse_disagreement(explicit: str | None, manifest: Manifest | None) -> None
     """
     if explicit:
         return
-    first, *others = find_sources(manifest) or (None,)
-    said = [text for other in others if first for text in _differences(first, other)]
+    try:
+        first, *others = find_sources(manifest) or (None,)
+        said = [text for other in others if first for text in _differences(first, other)]
+    except InvalidUrl as exc:
+        raise InvalidUrl(**exc.facts, hint="mend or unset it, or say which database is meant with --url") from None
     if said:
         raise TargetsDisagree(targets="; ".join(said))
 

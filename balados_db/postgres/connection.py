@@ -74,8 +74,7 @@ def connect(
     """
     from balados_db.postgres.guest import greet
 
-    # What the driver logs while it cleans up a lost connection: that it is lost is said by our own error.
-    logging.getLogger("psycopg").addHandler(logging.NullHandler())
+    _hush_driver()
     deadline = time.monotonic() + wait
     while True:
         try:
@@ -89,6 +88,16 @@ def connect(
             if time.monotonic() >= deadline:
                 raise
             time.sleep(0.2)
+
+
+def _hush_driver() -> None:
+    """What the driver logs while it cleans up a lost connection: that it is lost is said by our own error.
+
+    Whoever set up logging hears it nevertheless.
+    """
+    logger = logging.getLogger("psycopg")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
 
 
 # The driver itself tries one host after the other, so it must be told what only libpq reads in a service file.

@@ -108,6 +108,17 @@ def test_a_bugs_traceback_holds_no_password(tmp_path: Path) -> None:
         assert silent(Result(1, done.stdout, done.stderr)), done.stderr
 
 
+def test_a_plan_file_holds_no_password(filled: Database, run_cli: Run, tmp_path: Path) -> None:
+    """It may be kept, mailed and reviewed: neither the URL nor a part of it is in it, whoever gave it."""
+    for name, options in (("one", {"database": filled}), ("two", {"env": {"BALADOS_DB_URL": filled.url}})):
+        file = tmp_path / f"{name}.json"
+        result = run_cli("plan", "reset", "--projections", "--out", str(file), "--json", **options)
+        assert result.status == 0, result.err
+        text = file.read_text()
+        assert filled.name in text
+        assert [form for form in spellings(PASSWORD) if form in text + result.out] == []
+
+
 def test_the_recorder_knows_what_a_command_is_given(database: Database) -> None:
     """What looks through all that this run prints finds the password in an argument, a variable, and by itself."""
     password = conninfo_to_dict(database.url)["password"]

@@ -217,5 +217,6 @@ def test_the_one_that_counts_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> N
     refuse_disagreement("postgresql:///shop", None)
     monkeypatch.setenv("BALADOS_DB_URL", "postgresql:///shop")
     assert find_source(None, None).name == "BALADOS_DB_URL"
-    with pytest.raises(InvalidUrl, match="DATABASE_URL"):
+    with pytest.raises(InvalidUrl, match="DATABASE_URL") as caught:
         refuse_disagreement(None, None)
+    assert "--url" in caught.value.hint
