@@ -91,8 +91,9 @@ def _target(identity: Identity | None, out: Console, source: str | None) -> None
         return
     environment = identity.environment or "not stamped"
     by = f" (URL from {escape(source)})" if source else ""
+    behind = " behind a pooler" if identity.pooled else ""
     out.print(
-        f"server {escape(identity.server)} · database [bold]{escape(identity.database)}[/]"
+        f"server {escape(identity.server)}{behind} · database [bold]{escape(identity.database)}[/]"
         f" · role {escape(identity.role)} · environment {escape(environment)}"
         f" · PostgreSQL {identity.server_version}{by}"
     )

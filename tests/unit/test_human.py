@@ -18,6 +18,7 @@ from balados_db.report import Report, StepResult
 from tests.unit.builders import (
     EMPTY_SERVER,
     FRESH,
+    IDENTITY,
     MANIFEST,
     MEMBERS,
     STATS,
@@ -199,6 +200,13 @@ def test_who_is_connected_is_said_before_anything_is_destroyed() -> None:
     text = preview(Row(id="", request=SAFE).plan(in_database(sessions=(session(4711),))))
 
     assert "4711" in text
+
+
+def test_a_pooler_in_between_is_said() -> None:
+    """The server that is named is the one behind it."""
+    pooled = replace(IDENTITY, pooled=True)
+
+    assert "server 127.0.0.1:5432 behind a pooler · database club" in preview(Plan(command="reset", identity=pooled))
 
 
 def test_a_long_list_is_one_line() -> None:
