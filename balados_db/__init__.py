@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from balados_db.errors import UsageError as UsageError
     from balados_db.exits import ExitStatus as ExitStatus
     from balados_db.finding import Finding as Finding
-    from balados_db.library import Database as Database
-    from balados_db.library import Prepared as Prepared
-    from balados_db.library import connect as connect
-    from balados_db.library import execute as execute
-    from balados_db.library import plan_adopt as plan_adopt
-    from balados_db.library import plan_create as plan_create
-    from balados_db.library import plan_environment as plan_environment
-    from balados_db.library import plan_init as plan_init
-    from balados_db.library import plan_migrate as plan_migrate
-    from balados_db.library import plan_reset as plan_reset
-    from balados_db.library import plan_rollback as plan_rollback
-    from balados_db.library import plan_up as plan_up
-    from balados_db.library import read_state as read_state
-    from balados_db.library import rebuild_status as rebuild_status
-    from balados_db.library import rebuild_wait as rebuild_wait
-    from balados_db.library import status as status
+    from balados_db.library.database import Database as Database
+    from balados_db.library.database import connect as connect
+    from balados_db.library.database import read_state as read_state
+    from balados_db.library.database import status as status
+    from balados_db.library.deeds import execute as execute
+    from balados_db.library.deeds import rebuild_status as rebuild_status
+    from balados_db.library.deeds import rebuild_wait as rebuild_wait
+    from balados_db.library.plans import Prepared as Prepared
+    from balados_db.library.plans import plan_adopt as plan_adopt
+    from balados_db.library.plans import plan_create as plan_create
+    from balados_db.library.plans import plan_environment as plan_environment
+    from balados_db.library.plans import plan_init as plan_init
+    from balados_db.library.plans import plan_migrate as plan_migrate
+    from balados_db.library.plans import plan_reset as plan_reset
+    from balados_db.library.plans import plan_rollback as plan_rollback
+    from balados_db.library.plans import plan_up as plan_up
     from balados_db.manifest import find_manifest as find_manifest
     from balados_db.manifest import load_manifest as load_manifest
     from balados_db.model import DatabaseState as DatabaseState
@@ -57,8 +57,10 @@ _NAMES = {
     "errors": "BaladosDbError Busy NotConfirmed Protected StalePlan Unreachable UsageError",
     "exits": "ExitStatus",
     "finding": "Finding",
-    "library": "Database Prepared connect execute plan_adopt plan_create plan_environment plan_init plan_migrate "
-    "plan_reset plan_rollback plan_up read_state rebuild_status rebuild_wait status",
+    "library.database": "Database connect read_state status",
+    "library.deeds": "execute rebuild_status rebuild_wait",
+    "library.plans": "Prepared plan_adopt plan_create plan_environment plan_init plan_migrate plan_reset plan_rollback "
+    "plan_up",
     "manifest": "find_manifest load_manifest",
     "model": "DatabaseState Manifest SchemaKind Scope",
     "planning.plan": "Danger Plan",

@@ -74,7 +74,7 @@ HOMES = {
     "yoyo": "postgres/yoyo_backend.py",
     "sqlparse": "postgres/migrations.py",
     "rich": "rendering/ demo/",
-    "psycopg": "postgres/ execution/ library.py demo/ testing/",
+    "psycopg": "postgres/ execution/ library/ demo/ testing/",
     "msgspec": "manifest.py manifest_file.py manifest_proposal.py plan_file.py rendering/envelope.py rendering/schemas.py",
     "tomli": "manifest.py manifest_place.py manifest_lines.py manifest_proposal.py lock_file.py",
     "pytest": "testing/",

@@ -1,0 +1,85 @@
+"""Carry a plan out, and follow the rebuild that comes after it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from functools import partial
+
+from balados_db.errors import NotConfirmed, UnknownProjector
+from balados_db.execution import road, watching
+from balados_db.execution.executor import Orders, refuse_read_only
+from balados_db.execution.run import Progress
+from balados_db.library.database import Database, opened
+from balados_db.library.plans import Prepared
+from balados_db.planning.rebuild import Course
+from balados_db.postgres import agreement
+from balados_db.report import Report
+
+
+def execute(plan: Prepared, *, confirm: str | None = None, progress: Progress | None = None) -> Report:
+    """Carry out a plan, or change nothing. One that destroys needs its own `phrase` as `confirm`, to the letter.
+
+    `progress` gets each step as it begins, in the thread that executes. What the manifest sets off after a reset
+    (`[rebuild]`) is set off; what its command prints is not caught.
+
+    Under the locks everything is looked at and planned again: raises StalePlan where that is another plan. Raises
+    NotConfirmed, TargetsDisagree where no `url` was given and the sources name several databases, ReadOnlyServer, Busy,
+    ConnectionLost, Unfinished (part of a reset in several transactions is committed), and whatever a step raises.
+    """
+    database = plan.database
+    refuse_read_only(plan.identity)
+    if plan.destructive:
+        agreement.refuse_disagreement(database.url, database.part)
+    if plan.is_empty:
+        return Report(command=plan.command, plan=plan, warnings=plan.warnings)
+    if plan.destructive and confirm != plan.phrase:
+        reason = "confirm is not given" if confirm is None else "confirm is not this plan's phrase"
+        raise NotConfirmed(reason=reason, hint="show what the plan destroys; whoever agrees gives plan.phrase")
+    orders = Orders(
+        manifest=database.part,
+        files=database.migrations,
+        open=partial(opened, database),
+        planner=plan.planner,
+        patience=plan.patience,
+        progress=progress,
+    )
+    return road.carry_out(plan, orders, plan.command)
+
+
+def rebuild_status(database: Database, *, projectors: Iterable[str] = ()) -> Course:
+    """How far these projectors are, or all. Of one look no rate can be told: who is behind is looked at twice."""
+    with _watching(database, projectors) as eye:
+        course = eye.look_patiently()
+        if course.goes_on:
+            time.sleep(watching.SECOND_LOOK)
+            course = eye.look() or course
+        return course
+
+
+def rebuild_wait(
+    database: Database,
+    *,
+    projectors: Iterable[str] = (),
+    timeout: float | None = None,
+    progress: Callable[[Course], None] | None = None,
+) -> Course | None:
+    """Wait until these projectors, or all, are where the head was at the first look; `caught_up` says whether.
+
+    None where no look was possible in time, because the tables were locked. `progress` is called after each look. How
+    long it took is noted in the database, for the next plan's forecast, where this role may.
+    """
+    deadline = float("inf") if timeout is None else time.monotonic() + timeout
+    with _watching(database, projectors) as eye:
+        eye.wait(deadline, progress or (lambda course: None))
+        eye.keep_measure()
+        return eye.course
+
+
+def _watching(database: Database, projectors: Iterable[str]) -> AbstractContextManager[watching.Eye]:
+    names, manifest = tuple(dict.fromkeys(projectors)), database.part
+    unknown = [name for name in names if name not in {p.name for p in manifest.projectors}]
+    if unknown:
+        raise UnknownProjector(file=str(manifest.file), name=unknown[0])
+    return watching.watching([(partial(opened, database), manifest)], manifest, names)
