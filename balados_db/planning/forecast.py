@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from balados_db.model import DatabaseState, Manifest, Measured, Projector, TableName
 from balados_db.planning.plan import Forecast
 from balados_db.planning.rebuild import Course, Trail
-from balados_db.planning.status import origin_of
+from balados_db.planning.status import head_of, origin_of
 
 RECENT = 5  # rebuilds of one projector that count: rules and machines change
 
@@ -18,10 +18,10 @@ def forecast_of(state: DatabaseState, manifest: Manifest, projector: Projector) 
     What was measured is numbers a second, and so is what is asked for: gaps are in both. How many events lie between
     them is counted in the store where the layout says how.
     """
-    origin = origin_of(manifest)
-    if origin is None or state.head is None:
+    origin, head = origin_of(manifest), head_of(state, manifest, projector.name)
+    if origin is None or head is None:
         return None
-    events, exact = _events(state, manifest, state.head - origin)
+    events, exact = _events(state, manifest, head - origin)
     known = [m for m in state.measured if m.projector == projector.name][:RECENT]
     seconds = sum(m.seconds for m in known)
     passed = sum(m.to_position - m.from_position for m in known)
@@ -30,7 +30,7 @@ def forecast_of(state: DatabaseState, manifest: Manifest, projector: Projector) 
     return Forecast(
         events=events,
         exact=exact,
-        seconds=(state.head - origin) * seconds / passed,
+        seconds=(head - origin) * seconds / passed,
         rebuilds=len(known),
         measured_on=max(m.at for m in known),
     )

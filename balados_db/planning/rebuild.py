@@ -153,7 +153,8 @@ def _standing(
     row = progress_of(glance.state, manifest, name)
     live = found.live if _shows_life(manifest) and glance.state.event_store else None
     rate, seconds = _measured(trail)
-    pace = _pace(found.lag, live, rate, trail, before.standing(name) if before else None)
+    still = trail is not None and _is_still(trail) and not may_count_less(manifest, str(row.table) if row else None)
+    pace = _pace(found.lag, live, rate, trail, still, before.standing(name) if before else None)
     return Standing(
         projector=name,
         state=pace,
@@ -166,7 +167,7 @@ def _standing(
         live=live,
         events_per_second=rate,
         seconds_left=0.0 if pace is Pace.CAUGHT_UP else seconds,
-        stalled_since=trail.still_since if trail and pace in _GOING_ON and _is_still(trail) else None,
+        stalled_since=trail.still_since if trail and pace in _GOING_ON and still else None,
     )
 
 
@@ -189,7 +190,23 @@ def _measured(trail: Trail | None) -> tuple[float | None, float | None]:
     return (last.place - first.place) / passed, seconds
 
 
-def _pace(lag: int | None, live: bool | None, rate: float | None, trail: Trail | None, before: Standing | None) -> Pace:
+def may_count_less(manifest: Manifest, table: str | None) -> bool:
+    """Whether a position stands only where a later table keeps it: that one may count only the events it handles.
+
+    Then it may stand still while the projector goes on.
+    """
+    first = next((str(c.table) for c in manifest.checkpoints if c.position), None)
+    return table not in (None, first)
+
+
+def _pace(
+    lag: int | None,
+    live: bool | None,
+    rate: float | None,
+    trail: Trail | None,
+    still: bool,
+    before: Standing | None,
+) -> Pace:
     if lag is None or trail is None:
         return Pace.UNKNOWN
     # Once it was ahead, the events that came meanwhile are skipped already; only going back mends that.
@@ -202,7 +219,7 @@ def _pace(lag: int | None, live: bool | None, rate: float | None, trail: Trail |
         return Pace.MOVING
     if live is False:
         return Pace.NOT_RUNNING
-    return Pace.STALLED if _is_still(trail) else Pace.BEHIND
+    return Pace.STALLED if still else Pace.BEHIND
 
 
 def _is_still(trail: Trail) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from balados_db.finding import Finding, error, warning
 from balados_db.model import DatabaseState, Manifest
-from balados_db.planning.rebuild import Course, Pace, Standing
+from balados_db.planning.rebuild import Course, Pace, Standing, may_count_less
 from balados_db.planning.status import CURES
 
 _CURES = {
@@ -68,8 +68,7 @@ def how(standing: Standing) -> str:
 
 def _doubt(standing: Standing, manifest: Manifest) -> str:
     """A position that stands only where a later table keeps it may lag behind what the projector has seen."""
-    numbered = [str(c.table) for c in manifest.checkpoints if c.position]
-    if standing.table is None or standing.table == numbered[0]:
+    if not may_count_less(manifest, standing.table):
         return ""
     return f" ({standing.table} alone knows it, and may count only the events that it handles)"
 

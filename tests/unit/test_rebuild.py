@@ -151,6 +151,20 @@ def test_one_that_does_not_run_is_said_not_to_run_and_since_when_it_is_still() -
     assert (found.state, found.stalled_since) == (Pace.NOT_RUNNING, "2026-01-01T00:00:00Z")
 
 
+def test_a_marker_that_stands_still_is_no_stall() -> None:
+    """`projection_versions` moves with handled events alone: beside a subscription that moves it says nothing, and
+    alone it cannot tell a projector that waits for one of its events from one that hangs.
+    """
+    moving = [(float(at), seen(None, checkpoints=(*VERSION_ALONE, *seen(at).checkpoints))) for at in (0, 6, 12, 18)]
+    alone = [(float(at), seen(None, checkpoints=VERSION_ALONE)) for at in (0, 12, 60)]
+
+    assert standing(*moving).state is Pace.MOVING
+    found = standing(*alone)
+    assert (found.state, found.stalled_since, found.events_per_second) == (Pace.BEHIND, None, 0)
+    (finding,) = shortfalls(watched(*alone), MANIFEST)
+    assert "log.projection_versions alone knows it" in finding.message
+
+
 # ── the goal ─────────────────────────────────────────────────────────────────────────────────────────────
 
 GOALS: dict[str, tuple[list[tuple[int | str | None, int | None]], Pace]] = {
