@@ -114,20 +114,38 @@ def _run(trigger: Trigger, told: str, directory: Path) -> Iterator[Part]:
 def _status(trigger: Trigger, told: str, directory: Path) -> int:
     """How it ended. In a session of its own: what it starts is not ended by a key at our terminal."""
     sys.stderr.flush()
-    with subprocess.Popen(
-        trigger.command,
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
-        stderr=sys.stderr,
-        cwd=directory,
-        env={**os.environ, VARIABLE: told},
-        start_new_session=True,
-    ) as process:
-        try:
-            return process.wait(trigger.timeout)
-        except BaseException:
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        with _signals_held():
+            process = subprocess.Popen(
+                trigger.command,
+                stdin=subprocess.DEVNULL,
+                stdout=sys.stderr,
+                stderr=sys.stderr,
+                cwd=directory,
+                env={**os.environ, VARIABLE: told},
+                start_new_session=True,
+            )
+        return process.wait(trigger.timeout)
+    except BaseException:
+        if process is not None:
             _end(process)
-            raise
+        raise
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let signals wait until the process is ours to end: one in between would leave it behind."""
+    came: list[int] = []
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name)]
+    before = {n: signal.signal(getattr(signal, n), lambda number, _: came.append(number)) for n in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -192,8 +192,8 @@ def _projector_warnings(state: DatabaseState, manifest: Manifest, shape: Shape) 
         warnings.append(f"the manifest names no tables of {listed(unsure)}: what they fill elsewhere is not emptied")
     elsewhere = tuple(p.name for p in shape.projectors if p.fills_nothing)
     if elsewhere:
-        said = "only their positions are forgotten, and what they fill elsewhere is not emptied"
-        warnings.append(f"{listed(elsewhere)} fill nothing in this database: {said}")
+        said = "only positions are forgotten, and what is filled elsewhere is not emptied"
+        warnings.append(f"nothing in this database is filled by {listed(elsewhere)}: {said}")
     unplaced = tuple(p.name for p in without_position(state, shape))
     if unplaced:
         warnings.append(f"no position of {listed(unplaced)} is known: nobody may fill their tables again")

@@ -160,7 +160,7 @@ def test_a_dead_projector_is_named_at_the_timeout(told: Database, run_cli: Run) 
     result = run_cli("rebuild", "wait", "--timeout", "1", database=told)
     as_json = run_cli("--timeout=1", "rebuild", "wait", "--json", database=told)
 
-    assert time.monotonic() - begun < 12
+    assert time.monotonic() - begun < 40
     assert (result.status, as_json.status, as_json.json["errors"]) == (4, 4, [])
     assert f"finding: {NAME}: has seen 40 of 120; was not seen to move, and is not running" in result.err
     assert "  → start it" in result.err

@@ -180,6 +180,18 @@ def test_a_foreign_key_of_somebody_elses_table_is_refused_or_followed(
     assert {s["projector"] for s in together.json["plan"]["starts_over"]} == {"Plays", "Board"}
 
 
+def test_keys_that_somebody_else_draws_from_its_sequence_are_not_given_twice(six: Database, run_cli: Cli) -> None:
+    """Its sequence starts again with its rows; a table that is kept and draws from it is named: exit 5."""
+    six.execute("alter table club.scores add column mark bigint default nextval('board.entries_id_seq')")
+    before = contents(six), positions(six)
+    words = ("reset", "--projector", "Board", "--empty", "--confirm", "DELETE", "--json")
+    refused = run_cli(*words, database=six, manifest=MANIFEST)
+
+    assert (refused.status, refused.code) == (5, "referenced_from_outside")
+    assert "club.scores (draws its keys from board.entries_id_seq)" in refused.json["errors"][0]["message"]
+    assert (contents(six), positions(six)) == before
+
+
 def test_a_position_that_must_never_go_back_stays_under_any_name(filled: Database, run_cli: Cli) -> None:
     """A mere subscription cannot be named as a projector: exit 5, before anybody connects, and nothing moved."""
     name = "BaladosSyncCore.ProcessManagers.AddFeedToDefaultCollection"

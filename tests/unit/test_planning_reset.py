@@ -524,7 +524,13 @@ def test_what_is_set_off_afterwards_is_part_of_what_is_confirmed() -> None:
 INDEX = projecting(Projector(name="Index", fills_nothing=True))
 COUNTER = narrowed(projector="Counter")
 SAID: dict[str, tuple[ResetRequest, Manifest, tuple[Change, ...], str, Danger]] = {
-    "it fills nothing here": (narrowed(projector="Index"), INDEX, (), "Index fill nothing in this", Danger.CAUTION),
+    "it fills nothing here": (
+        narrowed(projector="Index"),
+        INDEX,
+        (),
+        "is filled by Index: only positions",
+        Danger.CAUTION,
+    ),
     "nobody knows its position": (SAFE, MANIFEST, (in_database(checkpoints=()),), "no position of", Danger.CAUTION),
     "it reads what stays": (
         COUNTER,
