@@ -139,7 +139,7 @@ make_image() {
   tar --directory "$root" --numeric-owner --create . | docker import \
     --change 'ENTRYPOINT ["/entrypoint"]' --change 'CMD ["postgres"]' --change 'EXPOSE 5432' - "$IMAGE"
   rm -rf "$root"
-  docker run --rm --entrypoint "$POSTGRES/bin/postgres" "$IMAGE" --version  # the proof of all that
+  docker run --rm --pull never --entrypoint "$POSTGRES/bin/postgres" "$IMAGE" --version  # the proof of all that
 }
 
 # What testcontainers expects of an image of PostgreSQL: POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB, server options.

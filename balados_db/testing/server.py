@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import secrets
 import warnings
 from collections.abc import Mapping
 from functools import cached_property
@@ -135,11 +136,14 @@ class Container(_Ours):
     def _start(self) -> str:
         from testcontainers.community.postgres import PostgresContainer
 
+        from balados_db.embedded.cluster import SUPERUSER
         from balados_db.embedded.server import CARELESS
 
         settings = {**CARELESS, **self._settings}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
-        container = PostgresContainer(self._image, driver=None).with_command(["postgres", *options])
+        container = PostgresContainer(
+            self._image, username=SUPERUSER, password=secrets.token_urlsafe(24), dbname="postgres", driver=None
+        ).with_command(["postgres", *options])
         self._container = container.__enter__()  # which removes what did not become ready
         return str(self._container.get_connection_url())
 

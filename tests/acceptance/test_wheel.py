@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -152,7 +153,8 @@ def test_every_entry_point_can_be_loaded(installed: Installed, tmp_path: Path) -
     (info,) = installed.folder.glob("*.dist-info")
     points = list(PathDistribution(info).entry_points)
 
-    assert ("console_scripts", "balados-db") in {(p.group, p.name) for p in points}
+    named = {("console_scripts", "balados-db"), ("pytest11", "balados_db.testing.plugin")}
+    assert named <= {(p.group, p.name) for p in points}
     for point in points:
         module, _, name = point.value.partition(":")
         code = f"import {module} as m; {f'm.{name}' if name else 'm'}"
@@ -161,6 +163,17 @@ def test_every_entry_point_can_be_loaded(installed: Installed, tmp_path: Path) -
 
 
 # ── what it does ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_pytest_finds_the_plugin_of_the_wheel(installed: Installed, tmp_path: Path, server: str) -> None:
+    """A service's tests, with nothing but the package beside them: no conftest, no option that names the plugin."""
+    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    service = shutil.copytree(ROOT / "examples" / "service", tmp_path / "examples" / "service")
+    words = ("-p", "no:cacheprovider", "--balados-url", server, "tests/test_reset.py")
+
+    done = installed.python("-m", "pytest", *words, cwd=service, timeout=120)
+
+    assert "2 passed" in done.out, done.out + done.err
 
 
 def test_the_source_tree_is_out_of_reach(installed: Installed, tmp_path: Path) -> None:
