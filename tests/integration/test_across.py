@@ -255,7 +255,9 @@ def test_killed_at_every_commit_with_a_projector_started_in_the_gap(
 def test_what_is_done_first_loses_nothing(apart: Apart, manifest: Path, run: Run) -> None:
     """In the first gap tables are whole and one position is at the origin; in the next one all are."""
     clean, starts = hashes(apart), first_steps(run, *PROJECTIONS)
-    Held(apart, manifest, starts["begin", "events"], *PROJECTIONS).kill()
+    held = Held(apart, manifest, starts["begin", "events"], *PROJECTIONS)
+    assert run(*PROJECTIONS, "--lock-timeout", "0.3").status == 6  # one run at a time, over both
+    held.kill()
     gone(apart)
     assert positions(apart) == ({EVENTS}, {0})
     assert open_journals(apart) == [1, 0]
