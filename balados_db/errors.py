@@ -38,8 +38,8 @@ class BaladosDbError(Exception):
 
     @property
     def changed(self) -> bool:
-        """Whether anything was committed before it."""
-        return bool(self.done)
+        """Whether anything was committed before it, or may have been."""
+        return bool(self.done) or bool(self.facts.get("in_doubt"))
 
     @property
     def next_actions(self) -> tuple[tuple[str, ...], ...]:
@@ -618,7 +618,7 @@ class PoolExhausted(Busy):
 
 
 class RunTimeout(Busy):
-    """The run took longer than {seconds:g} s and was rolled back."""
+    """The run took longer than {seconds:g} s. {outcome}"""
 
     code = "timeout"
     cure = "allow more time with --timeout"
@@ -824,3 +824,11 @@ class Terminated(BaladosDbError):
 
     code = "terminated"
     exit_status = ExitStatus.TERMINATED
+
+
+class Stopped(KeyboardInterrupt):
+    """A run is ended from outside; `error` says how. A KeyboardInterrupt: the driver cancels what it waits for."""
+
+    def __init__(self, error: BaladosDbError) -> None:
+        super().__init__()
+        self.error = error

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from types import FrameType
 from typing import Any
 
 import click
@@ -19,7 +17,8 @@ from balados_db.answers.learning import VersionAnswer
 from balados_db.cli.command_line import CommandLine
 from balados_db.cli.endings import handed_over, is_lost, tell, tell_asked
 from balados_db.cli.options import Asked, Group, common_options
-from balados_db.errors import BaladosDbError, Interrupted, OutputLost, RefusingName, RunTimeout, Terminated, UsageError
+from balados_db.cli.signals import LATER, WATCH
+from balados_db.errors import BaladosDbError, Interrupted, OutputLost, RefusingName, Stopped, UsageError
 from balados_db.exits import ExitStatus
 from balados_db.report import Report
 
@@ -52,10 +51,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "manifest": ("manifest", "Check a manifest, write one, print its schema."),
 }
 
-# Those that end at their --timeout by themselves, with an answer. The alarm comes these seconds later, and only for a
-# server that no longer answers.
+# Those that end at their --timeout by themselves, with an answer. The alarm comes later, and only for a server that no
+# longer answers.
 KEEPS_TIME = frozenset({"rebuild wait"})
-LATER = 5.0
 
 # Words that people type out of habit and that would be dangerous here.
 REFUSED: dict[str, str] = {
@@ -111,20 +109,14 @@ def cli(**_: Any) -> None:
 # ── endings ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Stopped(KeyboardInterrupt):
-    """A signal that ends the run; a KeyboardInterrupt, so that the driver cancels what the server is doing."""
-
-    def __init__(self, error: BaladosDbError) -> None:
-        super().__init__()
-        self.error = error
-
-
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None, early: Sequence[int] = ()) -> None:
     """Run and exit; never a traceback for something that a user can cause."""
     _mend_streams()
-    status = run(sys.argv[1:] if argv is None else argv)
-    _stop_listening()
-    sys.exit(int(handed_over(status)))
+    status = run(sys.argv[1:] if argv is None else argv, early)
+    WATCH.decide(status)
+    status = handed_over(status)
+    WATCH.end()
+    sys.exit(int(status))
 
 
 def _mend_streams() -> None:
@@ -141,31 +133,23 @@ def _mend_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _stop_listening() -> None:
-    """The outcome is decided: neither a second Ctrl-C nor a late --timeout turns the telling of it into a traceback."""
-    if hasattr(signal, "setitimer"):
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def run(arguments: list[str]) -> ExitStatus:
+def run(arguments: list[str], early: Sequence[int] = ()) -> ExitStatus:
     """Run one command line; returns its exit status."""
     if "_BALADOS_DB_COMPLETE" in os.environ:
         return _complete(os.environ["_BALADOS_DB_COMPLETE"])
     line = CommandLine()
     try:
-        return _run(arguments, line)
+        return _run(arguments, line, early)
     except OSError as exc:
         # Nobody hears the conversation any more, in the middle of it: what was to follow did not run.
         return _told(OutputLost(problem=exc.strerror or "closed"), line)
 
 
-def _run(arguments: list[str], line: CommandLine) -> ExitStatus:
+def _run(arguments: list[str], line: CommandLine, early: Sequence[int]) -> ExitStatus:
     try:
-        _end_at_sigterm()
         line.read(cli, arguments)
-        _end_at_timeout(line)
+        WATCH.begin(lambda error: tell(error, line, color=_color(line)), early)
+        _bound(line)
         result = _invoke(["--json", *arguments] if line.json else arguments)
         return result.exit_status if isinstance(result, Report) else ExitStatus.OK
     except click.exceptions.Exit as exc:
@@ -182,10 +166,10 @@ def _run(arguments: list[str], line: CommandLine) -> ExitStatus:
         return ExitStatus.USAGE
     except click.ClickException as exc:
         return _told(_usage(exc.format_message(), exc), line)
-    except _Stopped as exc:
-        return _told(exc.error, line)
+    except Stopped as exc:
+        return _told(WATCH.course.ended(exc.error), line)
     except (KeyboardInterrupt, click.Abort):
-        return _told(Interrupted(outcome="Nothing was changed, or it was rolled back."), line)
+        return _told(WATCH.course.ended(Interrupted(outcome="")), line)
     except Exception as exc:  # a bug: the traceback is for whoever mends it
         if is_lost(exc):
             raise
@@ -220,7 +204,7 @@ def _told(error: BaladosDbError, line: CommandLine) -> ExitStatus:
     """Tell an error once: as JSON on standard output, or in words on standard error."""
     from balados_db.redaction import redacted, redacted_facts
 
-    _stop_listening()
+    WATCH.decide(error.exit_status)
     _remember_passwords(line.given)
     error.facts, error.hint = redacted_facts(error.facts), redacted(error.hint)
     tell(error, line, color=_color(line))
@@ -255,23 +239,7 @@ def _bug(exc: Exception, line: CommandLine) -> ExitStatus:
     return _told(InternalError(problem=f"{type(exc).__name__}: {exc}"), line)
 
 
-def _end_at_sigterm() -> None:
-    """As at Ctrl-C: the transaction is rolled back."""
-    signal.signal(signal.SIGTERM, _stop(Terminated(outcome="Nothing was changed, or it was rolled back.")))
-
-
-def _end_at_timeout(line: CommandLine) -> None:
-    """The same, from before anything is parsed."""
-    limit = line.timeout
-    if limit and line.name in KEEPS_TIME:
-        limit += LATER
-    if limit and hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, _stop(RunTimeout(seconds=limit)))
-        signal.setitimer(signal.ITIMER_REAL, limit)
-
-
-def _stop(error: BaladosDbError) -> Any:
-    def handler(number: int, frame: FrameType | None) -> None:
-        raise _Stopped(error)
-
-    return handler
+def _bound(line: CommandLine) -> None:
+    """--timeout counts from before anything is parsed."""
+    if line.timeout:
+        WATCH.bound(line.timeout + (LATER if line.name in KEEPS_TIME else 0))

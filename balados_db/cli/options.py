@@ -130,6 +130,9 @@ class ReportingCommand(_Helping):
         session = Session(command=self.named(ctx), options=merged(ctx.parent, own))
         report = self.answer(ctx, session)
         from balados_db.cli.pipeline import tell
+        from balados_db.cli.signals import WATCH
+
+        WATCH.decide(report.exit_status)
 
         tell(report, session)
         return report

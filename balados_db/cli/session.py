@@ -132,6 +132,7 @@ class Session:
     def orders(self, planner: Planner, patience: Patience | None = None) -> Orders:
         """What the executor needs."""
         from balados_db.cli.progress import progress
+        from balados_db.cli.signals import WATCH
         from balados_db.execution.executor import Orders
         from balados_db.postgres.locking import Patience
 
@@ -143,6 +144,7 @@ class Session:
             patience=patience or Patience(locks=self.options.lock_timeout),
             progress=progress(self.options),
             approved=self.approved,
+            course=WATCH.course,
         )
 
     @property

@@ -5,20 +5,20 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from balados_db.answers.answer import StepResult
-from balados_db.errors import BaladosDbError, StalePlan, in_database
+from balados_db.errors import StalePlan, in_database
+from balados_db.execution.course import Course
 from balados_db.execution.executor import (
-    CUT_SHORT,
     Orders,
     Outcome,
     afterwards,
     atomic,
+    grace_of,
     not_given_back,
     refuse_read_only,
-    unfinished,
+    told_what_is_done,
 )
 from balados_db.execution.planners import are_ignored, look_at_part
 from balados_db.execution.run import Run, Tracker
@@ -96,6 +96,9 @@ def execute_across(plan: Plan, orders: AcrossOrders) -> Outcome:
             refuse_read_only(site.identity)
     if plan.is_empty:
         return Outcome(done=())
+    orders = _on_one_course(orders)
+    course = next(iter(orders.parts.values())).course
+    course.begin()
     cut: list[str] = []
     with ExitStack() as opened:
         conns = _opened(orders, opened)
@@ -103,39 +106,39 @@ def execute_across(plan: Plan, orders: AcrossOrders) -> Outcome:
             guards = {site.name: _fenced(site, orders, fences, cut) for site in plan.sites}
             whole = orders.together(conns)
             _refuse_other(plan, orders.plan(conns, whole, guards))
-            done = _phases(plan, orders, conns, guards, whole)
-        slipped = (text for site in plan.sites for text in afterwards(site.fence, orders.parts[site.name]))
-        return Outcome(done=tuple(done), warnings=(*not_given_back(done), *slipped, *dict.fromkeys(cut)))
+            _phases(plan, orders, conns, guards, whole, course)
+        slipped = [text for site in plan.sites for text in afterwards(site.fence, orders.parts[site.name])]
+    return Outcome(done=course.done, warnings=(*not_given_back(course.done), *slipped, *dict.fromkeys(cut)))
+
+
+def _on_one_course(orders: AcrossOrders) -> AcrossOrders:
+    """All databases are one run: what is committed in any of them is committed."""
+    course = next(iter(orders.parts.values())).course
+    return replace(orders, parts={name: replace(part, course=course) for name, part in orders.parts.items()})
 
 
 def _fenced(site: Site, orders: AcrossOrders, fences: ExitStack, cut: list[str]) -> Connection[Any]:
     part = orders.parts[site.name]
     with in_database(site.name):
-        return fences.enter_context(fence(part.open, site.fence, part.patience, lambda: cut.append(CUT_SHORT)))
+        return fences.enter_context(fence(part.open, site.fence, part.patience, grace_of(part, cut)))
 
 
 def _phases(
-    plan: Plan, orders: AcrossOrders, conns: Connections, guards: Connections, whole: Whole
-) -> list[StepResult]:
+    plan: Plan, orders: AcrossOrders, conns: Connections, guards: Connections, whole: Whole, course: Course
+) -> None:
     """One after the other, each in its database; all fences must stand at every commit."""
     fenced = [(conns[site.name], guards[site.name]) for site in plan.sites]
-    done: list[StepResult] = []
     tell = orders.parts[plan.sites[0].name].progress
     tracker = Tracker(tell=tell, total=len(plan.steps)) if tell else None
     entered: set[str] = set()
-    for number, phase in enumerate(plan.phases):
-        name = _place(phase)
-        part, run = orders.parts[name], _run(plan, phase, orders, conns[name], guards[name], tracker)
-        sure = _nothing if name in entered else _sure(plan, orders, name, conns[name], guards[name], whole)
-        try:
+    with told_what_is_done(plan, course):
+        for phase in plan.phases:
+            name = _place(phase)
+            part, run = orders.parts[name], _run(plan, phase, orders, conns[name], guards[name], tracker)
+            sure = _nothing if name in entered else _sure(plan, orders, name, conns[name], guards[name], whole)
             with in_database(name):
-                done += atomic(run, part, fenced, sure)
-        except (BaladosDbError, KeyboardInterrupt) as exc:
-            if plan.journalled and number:
-                raise unfinished(exc, plan, number) from exc
-            raise
-        entered.add(name)
-    return done
+                atomic(run, part, fenced, sure)
+            entered.add(name)
 
 
 def _place(phase: Phase) -> str:

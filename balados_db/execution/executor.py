@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from balados_db.answers.answer import StepResult
-from balados_db.errors import BaladosDbError, ConnectionLost, ReadOnlyServer, StalePlan, Unfinished
+from balados_db.errors import (
+    BaladosDbError,
+    ConnectionLost,
+    Interrupted,
+    ReadOnlyServer,
+    StalePlan,
+    Stopped,
+    Unfinished,
+)
+from balados_db.execution.course import Course
 from balados_db.execution.handlers import HANDLERS, Run
 from balados_db.execution.run import Progress, Tracker
 from balados_db.model import Identity, Manifest, Migration
@@ -21,7 +31,7 @@ from balados_db.planning.steps import CreateDatabase, OpenJournal, RewindCheckpo
 from balados_db.postgres import plans
 from balados_db.postgres.connection import MAINTENANCE, local_settings, translated
 from balados_db.postgres.guest import give_back_session, remember_session, send
-from balados_db.postgres.locking import Patience, begin_locked, fence, fence_stands, late, pid_of, strays
+from balados_db.postgres.locking import Grace, Patience, begin_locked, fence, fence_stands, late, pid_of, strays
 from balados_db.postgres.queries import query
 
 if TYPE_CHECKING:
@@ -45,6 +55,7 @@ class Orders:
     patience: Patience = field(default_factory=Patience)
     progress: Progress | None = None
     approved: PlanFile | None = None
+    course: Course = field(default_factory=Course)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +72,7 @@ def execute(plan: Plan, orders: Orders) -> Outcome:
     Raises StalePlan when the database is no longer the one that was planned for, and whatever a step raises.
     """
     refuse_read_only(plan.identity)
+    orders.course.begin()
     if not any(isinstance(step, CreateDatabase) for step in plan.steps):
         return _execute(plan, orders)
     created = _create_database(plan, orders)
@@ -70,8 +82,9 @@ def execute(plan: Plan, orders: Orders) -> Outcome:
         if orders.approved is not None:
             _refuse_other_rest(plan, rest)
         outcome = _execute(rest, orders)
-    except BaladosDbError as exc:
-        exc.done = (*(result.summary for result in created), *exc.done)
+    except (BaladosDbError, Stopped) as exc:
+        error = exc.error if isinstance(exc, Stopped) else exc
+        error.done = (*(result.summary for result in created), *error.done)
         raise
     return replace(outcome, done=(*created, *outcome.done))
 
@@ -81,11 +94,21 @@ def _execute(plan: Plan, orders: Orders) -> Outcome:
         return Outcome(done=())
     cut: list[str] = []
     with orders.open() as conn:
-        with fence(orders.open, plan.fence or Fence(), orders.patience, lambda: cut.append(CUT_SHORT)) as guard:
+        with fence(orders.open, plan.fence or Fence(), orders.patience, grace_of(orders, cut)) as guard:
             plan = _once(plan) if orders.approved else _settled(plan, orders, conn, guard)
-            done = _phases(plan, orders, conn, guard)
+            _phases(plan, orders, conn, guard)
         # After the release: while the fence stands, nobody else can hold one of its locks.
-        return Outcome(done=tuple(done), warnings=(*not_given_back(done), *afterwards(plan.fence, orders), *cut))
+        said = afterwards(plan.fence, orders)
+    done = orders.course.done
+    return Outcome(done=done, warnings=(*not_given_back(done), *said, *dict.fromkeys(cut)))
+
+
+def grace_of(orders: Orders, cut: list[str]) -> Grace:
+    """The time after the commit; an interruption cuts it short, and leaves a word about that."""
+    course = orders.course
+    return Grace(
+        seconds=orders.patience.grace, over=lambda: course.stopped is not None, cut=lambda: cut.append(CUT_SHORT)
+    )
 
 
 def _look(orders: Orders, conn: Connection[Any], *ours: int) -> Plan:
@@ -94,7 +117,7 @@ def _look(orders: Orders, conn: Connection[Any], *ours: int) -> Plan:
         return orders.planner(conn, ours)
 
 
-def not_given_back(done: list[StepResult]) -> tuple[str, ...]:
+def not_given_back(done: Sequence[StepResult]) -> tuple[str, ...]:
     """What recreating lost although it was said before the phrase was asked for."""
     return tuple(f"not given back: {text}" for step in done for text in step.details.get("not_restored", ()))
 
@@ -139,45 +162,66 @@ def _create_database(plan: Plan, orders: Orders) -> list[StepResult]:
     with orders.open(database=MAINTENANCE) as conn:
         phase = Phase(name="create", steps=(step,), atomic=False)
         run = Run(conn=conn, manifest=orders.manifest, files=orders.files, plan=plan, phase=phase)
+        orders.course.unsure = True
         try:
-            return [_step(step, run)]
+            created = [_step(step, run)]
         except BaladosDbError as exc:
-            if isinstance(exc.__cause__, psycopg.errors.DuplicateDatabase):
-                return []  # somebody else was faster: what we wanted is there
-            raise
+            if not isinstance(exc.__cause__, psycopg.errors.DuplicateDatabase):
+                raise
+            created = []  # somebody else was faster: what we wanted is there
+        orders.course.unsure = False
+        return created
 
 
-def _phases(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any]) -> list[StepResult]:
-    done: list[StepResult] = []
+def _phases(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any]) -> None:
+    """One after the other. What is committed is noted in the course, whatever ends this."""
+    course = orders.course
     tracker = Tracker(tell=orders.progress, total=len(plan.steps)) if orders.progress else None
-    for number, phase in enumerate(plan.phases):
-        run = Run(
-            conn=conn,
-            manifest=orders.manifest,
-            files=orders.files,
-            plan=plan,
-            phase=phase,
-            client=socket.gethostname(),
-            progress=tracker,
-            ours=(pid_of(guard),),
-        )
-        try:
+    with told_what_is_done(plan, course):
+        for number, phase in enumerate(plan.phases):
+            run = Run(
+                conn=conn,
+                manifest=orders.manifest,
+                files=orders.files,
+                plan=plan,
+                phase=phase,
+                client=socket.gethostname(),
+                progress=tracker,
+                ours=(pid_of(guard),),
+            )
             last = number == len(plan.phases) - 1
-            sure = _make_sure(plan, orders, conn, guard, first=number == 0, last=last)
-            done += atomic(run, orders, ((conn, guard),), sure) if phase.atomic else _alone(run)
-            if last and not phase.atomic and orders.approved is not None:
-                plans.end(conn, orders.approved)
-        except (BaladosDbError, KeyboardInterrupt) as exc:
-            if plan.journalled and number:
-                raise unfinished(exc, plan, number) from exc
-            if isinstance(exc, BaladosDbError):
-                exc.done = tuple(result.summary for result in done)
-            raise
-    return done
+            if phase.atomic:
+                sure = _make_sure(plan, orders, conn, guard, first=number == 0, last=last)
+                atomic(run, orders, ((conn, guard),), sure)
+            else:
+                _alone(run, orders, last=last)
 
 
-def _alone(run: Run) -> list[StepResult]:
-    return [_step(step, run) for step in run.phase.steps]
+@contextmanager
+def told_what_is_done(plan: Plan, course: Course) -> Iterator[None]:
+    """Whatever ends a run says what is committed. Of a plan that is journalled, the same command does the rest.
+
+    Raises Unfinished for what ends it between its transactions.
+    """
+    try:
+        yield
+    except (BaladosDbError, KeyboardInterrupt) as exc:
+        if plan.journalled and course.phases:
+            raise unfinished(exc, plan, course.phases) from exc
+        if isinstance(exc, BaladosDbError | Stopped):
+            error = exc.error if isinstance(exc, Stopped) else exc
+            error.done = tuple(result.summary for result in course.done)
+        raise
+
+
+def _alone(run: Run, orders: Orders, *, last: bool) -> None:
+    """Outside any transaction: what was done when it is interrupted, nobody knows."""
+    course = orders.course
+    course.unsure = True
+    results = [_step(step, run) for step in run.phase.steps]
+    if last and orders.approved is not None:
+        plans.end(run.conn, orders.approved)
+    course.commit(course.phases + 1, (*course.done, *results), last=last)
 
 
 def unfinished(exc: BaseException, plan: Plan, number: int) -> Unfinished:
@@ -208,8 +252,8 @@ def _rewound(plan: Plan, number: int) -> bool:
 Fenced = tuple["Connection[Any]", "Connection[Any]"]  # a worker's connection, and that of its database's fence
 
 
-def atomic(run: Run, orders: Orders, fenced: Sequence[Fenced], sure: Callable[[], None]) -> list[StepResult]:
-    """One transaction: everything in it happens, or nothing does.
+def atomic(run: Run, orders: Orders, fenced: Sequence[Fenced], sure: Callable[[], None]) -> None:
+    """One transaction: everything in it happens, or nothing does. What is committed is noted in the course.
 
     `sure` raises where it must not begin; it is called under the locks. Every fence must stand when it ends.
     """
@@ -218,15 +262,14 @@ def atomic(run: Run, orders: Orders, fenced: Sequence[Fenced], sure: Callable[[]
         with translated(phase.name, run.identity):
             _begin(run, orders)
             sure()
-            done = [_step(step, run) for step in phase.steps]
+            results = [_step(step, run) for step in phase.steps]
             give_back_session(conn)
             if not all(fence_stands(worker, guard) for worker, guard in fenced):
                 raise StalePlan(changes="the fence fell: its connection was ended")
     except BaseException:
         _roll_back(conn)
         raise
-    _commit(conn, run, orders)
-    return done
+    _commit(run, orders, results)
 
 
 def _begin(run: Run, orders: Orders) -> None:
@@ -295,22 +338,39 @@ def _roll_back(conn: Connection[Any]) -> None:
         conn.close()
 
 
-def _commit(conn: Connection[Any], run: Run, orders: Orders) -> None:
-    """Commit; when the answer is lost, ask the server what became of it, and say that."""
+def _commit(run: Run, orders: Orders, results: list[StepResult]) -> None:
+    """Commit; when the answer is lost or not waited for, ask the server what became of it, and say that."""
+    conn, course = run.conn, orders.course
+    number, done = course.phases + 1, (*course.done, *results)
+    last = number == len(run.plan.phases)
     with translated("commit", run.identity):
         row = conn.execute(query("transaction_id")).fetchone()
     xid = row[0] if row else ""
     try:
+        course.unsure = True
         conn.commit()
+        course.commit(number, done, last=last)
     except (psycopg.OperationalError, KeyboardInterrupt) as exc:
         status = _status(orders, xid)
         if status == "committed":
+            course.commit(number, done, last=last)
+            _go_on(exc, course)
             return
+        course.unsure = status != "aborted"
         if isinstance(exc, KeyboardInterrupt):
             raise
         target = run.identity.server if run.identity else "the server"
-        outcome = f"The transaction is {status}."
-        raise ConnectionLost(target=target, problem="in the middle of the commit", outcome=outcome) from exc
+        said = {"problem": "in the middle of the commit", "outcome": f"The transaction is {status}."}
+        raise ConnectionLost(target=target, in_doubt=course.unsure, **said) from exc
+
+
+def _go_on(exc: BaseException, course: Course) -> None:
+    """It is committed. Whoever interrupted it finds it done, where it was the last; else that is the end here."""
+    if not isinstance(exc, KeyboardInterrupt):
+        return
+    if not course.settled:
+        raise exc
+    course.stopped = exc.error if isinstance(exc, Stopped) else Interrupted(outcome="")
 
 
 def _status(orders: Orders, xid: str) -> str:
@@ -333,7 +393,7 @@ def afterwards(wanted: Fence | None, orders: Orders) -> tuple[str, ...]:
     """
     store = orders.manifest.event_store
     live = store.layout.liveness if store and store.layout else None
-    if wanted is None or (live is None and wanted.probe is None):
+    if wanted is None or (live is None and wanted.probe is None) or orders.course.stopped:
         return ()
     try:
         with orders.open() as conn:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -136,10 +137,45 @@ def _opened(source: Source, parts: dict[str, Any], lock_timeout: str) -> Guest:
 
     from balados_db.postgres.guest import Guest
 
-    conn = Guest.connect(**parts, autocommit=True, prepare_threshold=None, row_factory=namedtuple_row)
+    conn = interruptibly(
+        lambda: Guest.connect(**parts, autocommit=True, prepare_threshold=None, row_factory=namedtuple_row)
+    )
     conn.source = source.name
     conn.settings = {"lock_timeout": lock_timeout, "application_name": parts["application_name"]}
     return conn
+
+
+def interruptibly(connect: Callable[[], Guest]) -> Guest:
+    """Connect in a thread of its own: names are resolved by the system, which no signal interrupts.
+
+    Whoever stops waiting leaves it behind; a connection that it still gets is closed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return connect()
+    found: list[Guest] = []
+    failed: list[BaseException] = []
+    left = False
+
+    def run() -> None:
+        try:
+            conn = connect()
+        except BaseException as exc:  # whatever it is, it is raised where it is waited for
+            failed.append(exc)
+            return
+        found.append(conn)
+        if left:
+            conn.close()
+
+    thread = threading.Thread(target=run, name="connect", daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except BaseException:
+        left = True
+        raise
+    if failed:
+        raise failed[0]
+    return found[0]
 
 
 def pooled(conn: Connection[Any]) -> bool:

@@ -39,6 +39,23 @@ class Patience:
     grace: float = 2.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Grace:
+    """How long the fence stands on after the commit, in seconds; `over` ends it before, and then `cut` is told."""
+
+    seconds: float = 2.0
+    over: Callable[[], bool] = lambda: False
+    cut: Callable[[], object] = lambda: None
+
+    def wait(self) -> None:
+        """In short naps: whoever is interrupted says so by `over`."""
+        deadline = time.monotonic() + self.seconds
+        while not self.over() and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, 0.05))
+        if self.over():
+            self.cut()
+
+
 # ── the fence ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -47,13 +64,13 @@ def fence(
     open_: Callable[[], Connection[Any]],
     wanted: Fence,
     patience: Patience,
-    cut_short: Callable[[], None] = lambda: None,
+    grace: Grace,
 ) -> Iterator[Connection[Any]]:
-    """Keep other runs and the scope's projectors out while the block runs, and `grace` longer when it succeeds.
+    """Keep other runs and the scope's projectors out while the block runs, and for the `grace` when it succeeds.
 
     Raises LockHeld, ProjectorsLive or PoolExhausted. The locks live in one open transaction of a connection of their
     own: nothing that the worker does, not even its end, lets go of them. An interruption during the grace undoes
-    nothing: the work is committed by then, so it ends the grace, and `cut_short` is called.
+    nothing: the work is committed by then, so it only ends the grace.
     """
     with open_() as conn, _second(open_, conn) as second:
         conn.execute(query("begin_fence"))
@@ -73,9 +90,9 @@ def fence(
             # only now: one that came after the plan was made may have read its row as well.
             watched = wanted.class_table is not None or wanted.probe is not None
             if watched and (second or _others(conn)):
-                time.sleep(patience.grace)
+                grace.wait()
         except (KeyboardInterrupt, psycopg.OperationalError):
-            cut_short()
+            grace.cut()
         with suppress(psycopg.OperationalError):  # committed is committed, whatever becomes of the fence
             conn.rollback()
 
