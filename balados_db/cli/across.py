@@ -29,6 +29,7 @@ def reset_across(
     given: str | None,
 ) -> Report:
     """Plan in all of these databases, show it as one, ask for the one phrase, and carry it out."""
+    from balados_db.cli.signals import WATCH
     from balados_db.execution.across import AcrossOrders, plan_across
     from balados_db.execution.road import pulled
 
@@ -53,7 +54,7 @@ def reset_across(
     report = _carried_out(session, plan, orders)
     if plan.trigger is None:
         return report
-    return pulled(report, plan, session.manifest, [part.open for part in parts.values()])
+    return pulled(report, plan, session.manifest, [part.open for part in parts.values()], WATCH.course)
 
 
 def _carried_out(session: Session, plan: Plan, orders: AcrossOrders) -> Report:

@@ -94,8 +94,8 @@ class Planned(ReportingCommand):
         assert self.callback is not None
         made: Report = ctx.invoke(self.callback, session, **ctx.params, **consent, dry_run=True)
         if made.plan is None or made.plan.sites:
-            names = list(made.databases) if made.plan is None else [site.name for site in made.plan.sites]
-            raise OneDatabase(command="plan", names=", ".join(names), hint="narrow it with --schema S")
+            several = list(made.databases) if made.plan is None else [site.name for site in made.plan.sites]
+            raise OneDatabase(command="plan", names=", ".join(several), hint="narrow it with --schema S")
         if made.plan.sites:
             names = ", ".join(site.name for site in made.plan.sites)
             raise OneDatabase(command="plan", names=names, hint="look at it with --dry-run; a plan file is for one")

@@ -81,7 +81,7 @@ class Watch:
         def handle(number: int, frame: FrameType | None) -> None:
             if self._decided is not None:
                 self._hurry(number)
-            elif self.course.settled:
+            elif self.course.settled and not self.course.open:
                 self.course.stopped = self.course.stopped or error
             elif not self._asked:
                 self._asked = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from balados_db.answers.answer import StepResult
@@ -21,6 +22,7 @@ class Course:
     settled: bool = False  # the last one is: from now on an interruption undoes nothing, and only hurries
     unsure: bool = False  # a commit was sent, or something runs that no transaction takes back
     stopped: BaladosDbError | None = None  # asked to end after the last commit
+    open: bool = False  # something goes on after it that may be interrupted all the same
 
     def begin(self) -> None:
         """Another plan is carried out. Raises Stopped where the run was asked to end after the one before."""
@@ -33,6 +35,17 @@ class Course:
         self.done, self.phases = tuple(done), phases
         self.unsure = False
         self.settled = last
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Go on after the last commit with what may be interrupted. Raises Stopped, also for what was asked before."""
+        self.open = True
+        try:
+            if self.stopped is not None:
+                raise Stopped(self.stopped)
+            yield
+        finally:
+            self.open = False
 
     @property
     def outcome(self) -> str:

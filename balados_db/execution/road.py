@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from balados_db.errors import BaladosDbError, NoDatabase
+from balados_db.execution.course import Course
 from balados_db.execution.executor import Open, Orders, Planner, execute
 from balados_db.execution.trigger import pull
 from balados_db.model import Identity, Manifest
@@ -66,14 +67,14 @@ def carry_out(plan: Plan, orders: Orders, command: str) -> Report:
         warnings=(*plan.warnings, *outcome.warnings),
         next=next_of(plan),
     )
-    return report if plan.trigger is None else pulled(report, plan, orders.manifest, [orders.open])
+    return report if plan.trigger is None else pulled(report, plan, orders.manifest, [orders.open], orders.course)
 
 
-def pulled(report: Report, plan: Plan, manifest: Manifest, opens: Sequence[Open]) -> Report:
+def pulled(report: Report, plan: Plan, manifest: Manifest, opens: Sequence[Open], course: Course) -> Report:
     """The report with what the manifest sets off once the reset is done; a receipt has a number in one database."""
     receipts = [step.details["receipt"] for step in report.done if "receipt" in step.details]
     receipt = receipts[-1] if receipts and len(opens) == 1 else None
-    found = pull(plan, receipt, opens, manifest.file.parent)
+    found = pull(plan, receipt, opens, manifest.file.parent, course)
     return replace(report, done=(*report.done, *found.done), warnings=(*report.warnings, *found.warnings))
 
 

@@ -22,6 +22,7 @@ import psycopg
 
 from balados_db.answers.answer import StepResult
 from balados_db.errors import BaladosDbError
+from balados_db.execution.course import Course
 from balados_db.model import Trigger
 from balados_db.planning.plan import Plan, in_shell
 from balados_db.postgres.connection import translated
@@ -43,7 +44,9 @@ class Pulled:
     warnings: tuple[str, ...] = ()
 
 
-def pull(plan: Plan, receipt: int | None, opens: Sequence[Callable[[], Connection[Any]]], directory: Path) -> Pulled:
+def pull(
+    plan: Plan, receipt: int | None, opens: Sequence[Callable[[], Connection[Any]]], directory: Path, course: Course
+) -> Pulled:
     """Notify in each database, then run the command in `directory`. An interruption ends it, and is a warning."""
     trigger = plan.trigger
     if trigger is None:
@@ -51,8 +54,9 @@ def pull(plan: Plan, receipt: int | None, opens: Sequence[Callable[[], Connectio
     told = _told(plan, receipt)
     parts: list[Part] = []
     try:
-        parts.extend(part for open_ in opens for part in _notify(trigger, told, open_))
-        parts.extend(_run(trigger, told, directory))
+        with course.opened():
+            parts.extend(part for open_ in opens for part in _notify(trigger, told, open_))
+            parts.extend(_run(trigger, told, directory))
     except KeyboardInterrupt:
         parts.append("the reset is done, but this run was interrupted before everything was set off")
     return Pulled(
