@@ -93,9 +93,8 @@ class Planned(ReportingCommand):
         consent = {"confirm": None} if self.takes_phrase else {}
         assert self.callback is not None
         made: Report = ctx.invoke(self.callback, session, **ctx.params, **consent, dry_run=True)
-        if made.plan is None or made.plan.sites:
-            several = list(made.databases) if made.plan is None else [site.name for site in made.plan.sites]
-            raise OneDatabase(command="plan", names=", ".join(several), hint="narrow it with --schema S")
+        if made.plan is None:
+            raise OneDatabase(command="plan", names=", ".join(made.databases), hint="narrow it with --schema S")
         if made.plan.sites:
             names = ", ".join(site.name for site in made.plan.sites)
             raise OneDatabase(command="plan", names=names, hint="look at it with --dry-run; a plan file is for one")
