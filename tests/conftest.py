@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -46,6 +47,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The first process of a run chooses the server, and hears what all tests report."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts what it puts into the background so; the commands that are tested would inherit it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("--dsn"):
         os.environ["BALADOS_DB_TEST_DSN"] = config.getoption("--dsn")
     listening.install(config)

@@ -137,6 +137,7 @@ from balados_db.postgres import guest
 from balados_db.cli.main import main
 
 def stuck(**parts):
+    print("stuck", file=sys.stderr, flush=True)
     lock = ctypes.create_string_buffer(64)
     libc = ctypes.CDLL(None)
     libc.pthread_mutex_lock(lock)
@@ -178,13 +179,15 @@ def test_what_no_signal_reaches_ends_all_the_same(number: int | None, where: str
             process.kill()  # no handler of Python's runs in such a call; nothing but --timeout is promised then
             process.communicate()
             return
-        time.sleep(3)
+        assert process.stderr is not None
+        assert process.stderr.readline() == "stuck\n"
+        begun = time.monotonic()
         process.send_signal(number)
 
     status, answer = told(process)
 
     assert (status, answer["errors"][0]["code"]) == ((143, "terminated") if number else (6, "timeout"))
-    assert time.monotonic() - begun < 2 + 5 + SLACK
+    assert time.monotonic() - begun < 2 + 5 + 2 * SLACK
 
 
 def test_a_server_that_freezes_does_not_hold_a_run(filled: Database) -> None:
@@ -220,7 +223,7 @@ def sessions(database: Database) -> list[tuple[int]]:
 
 def until(found: Callable[[], Any], least: int = 0) -> Any:
     """Wait until it is so."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (value := found()) or (least and len(value) < least):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
@@ -286,7 +289,7 @@ def test_a_terminal_that_is_closed_declines(filled: Database) -> None:
 def test_a_signal_in_the_commit_says_which_truth(
     command: str, delivered: bool, filled: Database, tmp_path: Path
 ) -> None:
-    """The server is asked: what is committed is done, exit 0; where nobody can know, that is what is said."""
+    """The server is asked: what is committed is done, exit 0; what did not arrive is taken back, and says so."""
     parts = conninfo_to_dict(filled.url)
     manifest = migrating(tmp_path, "create table made (id int);\n") if command == "migrate" else EXAMPLE
     words = RESET if command == "reset" else ("migrate",)
@@ -306,8 +309,8 @@ def test_a_signal_in_the_commit_says_which_truth(
     if delivered:
         assert (status, answer["changed"]) == (0, True)
         return
-    assert (status, answer["errors"][0]["details"]["in_doubt"], answer["changed"]) == (143, True, True)
-    assert "not known" in answer["errors"][0]["message"]
+    assert (status, answer["errors"][0]["details"]["in_doubt"], answer["changed"]) == (143, False, False)
+    assert "Nothing was changed" in answer["errors"][0]["message"]
 
 
 def test_a_signal_in_the_grace_undoes_nothing(filled: Database) -> None:
