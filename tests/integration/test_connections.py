@@ -143,7 +143,7 @@ def test_every_way_to_write_it_leads_to_the_database(way: str, place: Served) ->
     found = reached(written(way, place))
 
     assert (found.database, found.role, found.source) == ("shop", "balados", "--url")
-    assert found.target["pooled"] is False
+    assert found.pooled is False
 
 
 def test_a_socket_is_named_by_its_folder(place: Served) -> None:
