@@ -167,6 +167,8 @@ def _rest(before: Facts, after: Facts) -> Iterator[str]:
     elif before.get("steps") != after.get("steps"):
         pairs = zip(before.get("steps") or (), after.get("steps") or (), strict=True)
         yield f"what its steps do: {listed(tuple(old['step'] for old, new in pairs if old != new))}"
+    if before.get("trigger") != after.get("trigger"):
+        yield "what the manifest sets off afterwards"
     yield from (
         f"its {key}: it was {before.get(key) or 'none'}, and is {after.get(key) or 'none'}"
         for key in ("command", "scope", "phrase")

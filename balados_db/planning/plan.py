@@ -188,7 +188,7 @@ class Plan:
 
     @cached_property
     def facts(self) -> dict[str, Any]:
-        """What the plan is and depends on: command, target, steps, phrase, and its `preconditions`.
+        """What the plan is and depends on: command, target, steps, phrase, what it sets off, its `preconditions`.
 
         Rows, bytes, positions and connections move by themselves and are left out; so is the danger, which can follow
         from rows. What a plan file keeps, and what can be compared: nothing but lists, dicts, texts and numbers.
@@ -199,7 +199,8 @@ class Plan:
             "database": self.identity.database,
         }
         steps = [{"step": step.id, **asdict(step)} for step in self.steps]
-        said = {"command": self.command, "scope": self.scope, "phrase": self.phrase}
+        trigger = asdict(self.trigger) if self.trigger else None
+        said = {"command": self.command, "scope": self.scope, "phrase": self.phrase, "trigger": trigger}
         facts: dict[str, Any] = plain(
             {**said, "target": where, "steps": steps, "preconditions": dict(self.preconditions)}
         )

@@ -16,7 +16,14 @@ HERE = {"system_identifier": "7", "database": "club", "database_oid": 5}
 def facts(**changed: Any) -> dict[str, Any]:
     """Facts of a plan, with some of them changed; preconditions by their own names."""
     steps = [{"step": "empty_tables", "tables": [["stats", "counters"]]}]
-    known = {"command": "reset", "scope": "projections", "phrase": "DELETE", "target": HERE, "steps": steps}
+    known: dict[str, Any] = {
+        "trigger": None,
+        "command": "reset",
+        "scope": "projections",
+        "phrase": "DELETE",
+        "target": HERE,
+        "steps": steps,
+    }
     preconditions = {
         "applied": {"stats": {"0001": "a"}},
         "files": {"stats": {"0001": "a"}},
@@ -74,6 +81,7 @@ SAID: dict[str, tuple[dict[str, Any], list[str]]] = {
     "deeds": ({"deeds": {"forget": {"x": 1}}}, ["what the manifest says about forgetting"]),
     "a stamp": ({"stamp": {"name": "production"}}, ["it was not stamped, and is production"]),
     "a phrase": ({"phrase": "DELETE IT"}, ["its phrase: it was DELETE, and is DELETE IT"]),
+    "a trigger": ({"trigger": {"notify": "x"}}, ["what the manifest sets off afterwards"]),
     "a step": ({"steps": [{"step": "seed"}]}, ["steps are new: seed", "steps are gone: empty_tables"]),
     "what a step does": ({"steps": [{"step": "empty_tables", "tables": []}]}, ["what its steps do: empty_tables"]),
 }
