@@ -34,6 +34,7 @@ class Report:
     result: Answer = field(default_factory=Answer)
     tables: Mapping[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)  # what people see of the answer
     text: str | None = None  # for people too, where the answer is a document
+    last_words: str = "Dry run: nothing was changed."  # for people, below a plan that was only made
     next: tuple[tuple[str, ...], ...] = ()
     databases: Mapping[str, Report] = field(default_factory=dict)  # where several are concerned: what of each
 

@@ -112,6 +112,9 @@ def _out_option() -> click.Option:
 def _report(made: Report, file: PlanFile, path: Path | None, text: str | None) -> Report:
     import json
 
+    from balados_db.planning.plan import in_shell
+
+    apply = ("balados-db", "apply", str(path))
     return Report(
         command="plan",
         plan=made.plan,
@@ -124,7 +127,8 @@ def _report(made: Report, file: PlanFile, path: Path | None, text: str | None) -
             document=json.loads(text) if text is not None else None,
         ),
         text=text,
-        next=(("balados-db", "apply", str(path)),) if path else (),
+        last_words=f"The plan is in {path}. Nothing was changed; carry it out with: {in_shell(apply)}",
+        next=(apply,) if path else (),
     )
 
 

@@ -257,7 +257,7 @@ def render_report(report: Report, out: Console, err: Console) -> None:
         return
     if report.dry_run and report.plan is not None:
         render_plan(report.plan, out)
-        out.print("Dry run: nothing was changed.")
+        out.print(escape(report.last_words))
         return
     if report.plan is not None and not report.done:
         out.print("Nothing to do.")

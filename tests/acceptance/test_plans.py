@@ -51,6 +51,16 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
+def test_planning_says_where_the_plan_is_and_what_to_type(filled: Database, run_cli: Run, tmp_path: Path) -> None:
+    """Whoever reads the preview is told the file's place and the command that carries it out."""
+    path = tmp_path / "a plan.json"
+
+    done = run_cli("plan", *RESET, "--out", str(path), database=filled)
+
+    last = f"The plan is in {path}. Nothing was changed; carry it out with: balados-db apply '{path}'"
+    assert done.out.splitlines()[-1] == last
+
+
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
