@@ -13,6 +13,7 @@ from balados_db.answers.answer import Answer
 from balados_db.answers.envelope import Failure, NamedObject, Success
 from balados_db.answers.progress import PROGRESS, ProgressLine
 from balados_db.answers.table import ANSWERS
+from balados_db.plan_file import FORMAT, VERSION, json_schema
 from balados_db.rendering.envelope import SCHEMA
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -37,8 +38,19 @@ def progress_schema() -> Schema:
     return _complete("progress", "balados-db --progress json", [{"$ref": PLACE.format(name="ProgressLine")}])
 
 
-# What is printed beside the commands' objects.
-EXTRA = {"failure": failure_schema, "progress": progress_schema}
+def plan_file_schema() -> Schema:
+    """The schema of the file that `plan` writes and `apply` reads."""
+    return {
+        "$schema": DRAFT,
+        "$id": f"urn:{FORMAT.replace(' ', ':')}:{VERSION}",
+        "title": FORMAT,
+        "description": "The file that `balados-db plan COMMAND… --out FILE` writes and `balados-db apply FILE` reads.",
+        **json_schema(),
+    }
+
+
+# What is printed or written beside the commands' objects.
+EXTRA = {"failure": failure_schema, "plan-file": plan_file_schema, "progress": progress_schema}
 
 
 def named_schema(name: str) -> Schema:

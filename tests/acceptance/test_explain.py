@@ -103,8 +103,8 @@ def test_the_schema_of_a_command_is_printed(run_cli: RunCli) -> None:
 
 
 def test_without_a_command_all_schemas_are_printed(run_cli: RunCli) -> None:
-    """By the command's name, and that of a failure where no command was understood."""
-    assert set(json.loads(run_cli("explain", "--schema").out)) == {*ANSWERS, "failure", "progress"}
+    """By the command's name, and those of what is written beside the commands' objects."""
+    assert set(json.loads(run_cli("explain", "--schema").out)) == {*ANSWERS, "failure", "plan-file", "progress"}
 
 
 def test_the_nearest_command_is_named(run_cli: RunCli) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from balados_db.canonical import digest
 from balados_db.plan_file import json_schema
@@ -87,6 +88,19 @@ def test_a_plan_says_everything_and_changes_nothing(filled: Database, plan: Call
     assert found["checksum"] == digest({key: value for key, value in found.items() if key != "checksum"})
     assert password not in path.read_text()
     assert set(found) == set(json_schema()["$defs"]["PlanFile"]["properties"])
+
+
+def test_the_schema_of_the_file_is_printed(filled: Database, plan: Callable[..., Path], run_cli: Run) -> None:
+    """As `explain --schema plan-file`: a real file is what it says, and one with a key more or without its steps is not."""
+    schema = json.loads(run_cli("explain", "--schema", "plan-file").out)
+    Draft202012Validator.check_schema(schema)
+    says = Draft202012Validator(schema)
+    found = read(plan(filled, *RESET))
+
+    assert schema["$schema"].endswith("2020-12/schema")
+    assert [error.message for error in says.iter_errors(found)] == []
+    assert not says.is_valid({**found, "confirm": "DELETE"})
+    assert not says.is_valid({key: value for key, value in found.items() if key != "steps"})
 
 
 def test_a_plan_goes_to_standard_output_when_asked(filled: Database, run_cli: Run, tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from balados_db.embedded import EmbeddedServer
+from tests import holding
 from tests.apart import VERSIONS, Apart, manifest_apart
 from tests.conftest import COMMAND, ROOT, Database, Result, clean_environment
-from tests.held import HELD
 
 Run = Callable[..., Result]
 PROJECTOR = ROOT / "examples" / "projector"
@@ -123,31 +123,11 @@ def is_done(apart: Apart) -> None:
     assert apart.events.rows("balados_db.receipt") >= 1
 
 
-class Held:
+class Held(holding.Held):
     """A reset that stands still before one of its steps."""
 
     def __init__(self, apart: Apart, manifest: Path, step: int, *words: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.held", str(step), "--json", "--manifest", str(manifest), *words],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=clean_environment(**apart.env),
-        )
-        assert self.process.stderr is not None
-        line = self.process.stderr.readline()
-        assert line.startswith(HELD), line + self.process.communicate()[0]
-
-    def kill(self) -> None:
-        """As `kill -9` does, and wait until the servers have noticed."""
-        self.process.kill()
-        self.process.communicate()
-
-    def go_on(self) -> Result:
-        out, err = self.process.communicate("\n", timeout=60)
-        return Result(self.process.returncode, out, err)
+        super().__init__(step, "--manifest", str(manifest), *words, **apart.env)
 
 
 def gone(apart: Apart) -> None:

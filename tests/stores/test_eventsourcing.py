@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,8 @@ from psycopg.conninfo import conninfo_to_dict
 
 from balados_db.execution.positions import rewind
 from balados_db.manifest import load_manifest
-from tests.conftest import ROOT, Database, clean_environment
+from tests.conftest import ROOT, Database, Result, clean_environment
+from tests.holding import Held
 from tests.stores.stage import Run, Stage, eventually, runner, running, stage
 
 if sys.version_info < (3, 11):
@@ -176,26 +179,75 @@ def test_what_a_running_projection_would_do(shop: Shop) -> None:
     assert shop.place("Totals") == shop.head()
 
 
-def test_a_runner_that_starts_meanwhile_waits_to_read_its_place(shop: Shop) -> None:
-    """The tracking tables are locked against reading: whoever starts now sees them as the reset leaves them."""
+WAITS = (
+    "select count(*) from pg_locks l join pg_stat_activity a using (pid) where not l.granted and l.mode = 'AccessShareLock'"
+    " and l.relation = 'store.totals_tracking'::regclass and a.application_name not like 'balados-db%'"
+)
+
+
+def test_a_runner_that_starts_during_a_reset_waits_and_replays_everything(shop: Shop) -> None:
+    """It reads its place first: that waits until the reset has committed, and then there is none. No event is lost."""
     clean = shop.shown()
-    with shop.database.connect() as blocker:
-        blocker.execute("begin; lock table sales.totals in access share mode")
-        reset = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "balados_db", "--manifest", str(shop.manifest), "--url", shop.database.url),
-                *("reset", "--projections", "--confirm", "DELETE", "--lock-timeout", "20"),
-            ],
-            env=clean_environment(),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        waiting = "select count(*) from pg_locks where not granted and relation = 'sales.totals'::regclass"
-        eventually(lambda: shop.database.value(waiting), "the reset waits for the table")
-        blocker.execute("commit")
-    assert reset.wait(30) == 0
-    shop.catch_up()
+    reset = held_before_its_end(shop, "--projector-grace", "0")
+    runner = subprocess.Popen(
+        shop.words("project", *BOTH, "--until", str(shop.head())),
+        env=shop.environment(),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        eventually(lambda: shop.database.value(WAITS), "the runner waits to read its place")
+        assert runner.poll() is None
+        done = reset.go_on()
+        assert done.status == 0, done.out
+        assert runner.wait(60) == 0
+    finally:
+        runner.kill()
+        reset.process.kill()
     assert shop.shown() == clean
+    assert (shop.place("Totals"), shop.place("Customers")) == (24, 23)
+
+
+def test_who_was_connected_before_and_runs_after_the_commit_is_named(shop: Shop) -> None:
+    """It was not seen to run, but may have read its place before: a warning with its process, and the cure.
+
+    Who connected after the commit is not named: it cannot have.
+    """
+    grace = 2.0
+    with shop.database.connect(application_name="older") as older:
+        reset = held_before_its_end(shop, "--projector-grace", str(grace))
+        older.execute("listen shop_events")
+        told: list[Result] = []
+        going = threading.Thread(target=lambda: told.append(reset.go_on()))
+        going.start()
+        eventually(lambda: not shop.shown()["totals"], "the reset has committed")
+        time.sleep(grace / 4)
+        with shop.database.connect(application_name="newer") as newer:
+            newer.execute("listen shop_events")
+            going.join()
+
+        assert told[0].status == 0, told[0].out
+        warned = [w for w in told[0].json["warnings"] if "may live on a position that was forgotten: restart it" in w]
+        assert len(warned) == 1, told[0].json["warnings"]
+        assert f"process {older.info.backend_pid}" in warned[0]
+        assert "older" in warned[0]
+
+
+def held_before_its_end(shop: Shop, *options: str) -> Held:
+    """A reset of all projections that has done everything but its last step, and committed nothing."""
+    steps = shop.done("reset", "--projections", "--dry-run", "--json").json["plan"]["steps"]
+    words = (
+        "--manifest",
+        str(shop.manifest),
+        "--url",
+        shop.database.url,
+        "reset",
+        "--projections",
+        "--confirm",
+        "DELETE",
+    )
+    return Held(len(steps), *words, *options)
 
 
 def test_status_wait_and_verify_know_its_places(shop: Shop) -> None:
