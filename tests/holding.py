@@ -28,8 +28,9 @@ class Held:
 
     def kill(self) -> None:
         """As `kill -9` does. That the server has noticed is not waited for."""
-        self.process.kill()
-        self.process.communicate()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
 
     def go_on(self) -> Result:
         """To its end."""

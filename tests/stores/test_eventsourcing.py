@@ -189,22 +189,19 @@ def test_a_runner_that_starts_during_a_reset_waits_and_replays_everything(shop: 
     """It reads its place first: that waits until the reset has committed, and then there is none. No event is lost."""
     clean = shop.shown()
     reset = held_before_its_end(shop, "--projector-grace", "0")
-    runner = subprocess.Popen(
-        shop.words("project", *BOTH, "--until", str(shop.head())),
-        env=shop.environment(),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+    words = shop.words("project", *BOTH, "--until", str(shop.head()))
+    log = shop.manifest.parent / "log"
+    with log.open("wb") as said:
+        starting = subprocess.Popen(words, env=shop.environment(), cwd=ROOT, stdout=said, stderr=said)
     try:
         eventually(lambda: shop.database.value(WAITS), "the runner waits to read its place")
-        assert runner.poll() is None
         done = reset.go_on()
         assert done.status == 0, done.out
-        assert runner.wait(60) == 0
+        assert starting.wait(60) == 0, log.read_text()
     finally:
-        runner.kill()
-        reset.process.kill()
+        starting.kill()
+        starting.wait()
+        reset.kill()
     assert shop.shown() == clean
     assert (shop.place("Totals"), shop.place("Customers")) == (24, 23)
 
