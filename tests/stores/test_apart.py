@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 from tests.apart import Apart
 from tests.conftest import Database
 from tests.holding import Held
-from tests.stores.stage import Run
+from tests.stores.stage import Run, eventually
 
 EVENTS = 10
 MANIFEST = """
@@ -39,6 +41,10 @@ insert into store.shop_events select gen_random_uuid(), 1, 'Opened', '', n from 
 insert into store.totals_tracking values ('Shop', {EVENTS}), ('__migration__', 1);
 """
 TOTALS = "create table sales.totals (id bigint primary key, seen int not null);"
+FENCE = (
+    "select count(*) from pg_stat_activity where datname = current_database()"
+    " and application_name like 'balados-db/%' and state = 'idle in transaction'"
+)
 PROJECTIONS = ("reset", "--projections", "--confirm", "DELETE")
 
 
@@ -72,19 +78,26 @@ def positions(apart: Apart) -> list[tuple[Any, ...]]:
 
 
 def test_a_runner_is_seen_where_the_events_lie(apart: Apart, run: Run) -> None:
-    """Exit 6, nothing changed in either; once it has stopped the reset is done in both, and `__migration__` kept."""
+    """Exit 6, nothing changed in either; one that waits for it is done once it has stopped, `__migration__` kept."""
     with apart.events.connect(application_name="runner") as runner:
         runner.execute("listen shop_events")
         before = apart.snapshot()
         refused = run(*PROJECTIONS, "--json")
         waited = run(*PROJECTIONS, "--wait-for-projectors", "0.3", "--json")
         assert apart.snapshot() == before
+        with ThreadPoolExecutor(1) as pool:
+            patient = pool.submit(run, *PROJECTIONS, "--wait-for-projectors", "30", "--projector-grace", "0", "--json")
+            eventually(lambda: apart.events.value(FENCE), "it waits behind its fence")
+            time.sleep(0.5)
+            assert not patient.done()
+            assert positions(apart) == [("Shop", EVENTS), ("__migration__", 1)]
+            runner.close()
+            done = patient.result(60)
 
     for result in (refused, waited):
         error = result.json["errors"][0]
         assert (result.status, error["code"], error["database"]) == (6, "projectors_live", "events")
         assert "runner" in error["message"]
-    done = run(*PROJECTIONS, "--projector-grace", "0", "--json")
     assert done.status == 0, done.out
     assert apart.main.rows("sales.totals") == 0
     assert positions(apart) == [("__migration__", 1)]
