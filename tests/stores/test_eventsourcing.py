@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,23 @@ def test_a_runner_that_starts_during_a_reset_waits_and_replays_everything(shop: 
         reset.kill()
     assert shop.shown() == clean
     assert (shop.place("Totals"), shop.place("Customers")) == (24, 23)
+
+
+def test_who_begins_to_run_while_the_reset_waits_for_its_locks_is_refused(shop: Shop) -> None:
+    """Nobody ran when it was planned, nor when the fence was set up: asked again under the locks, it is exit 6."""
+    before = shop.database.snapshot()
+    with shop.database.connect() as blocker, shop.database.connect() as runner, ThreadPoolExecutor(1) as pool:
+        blocker.execute("begin; lock table sales.totals in access share mode")
+        reset = pool.submit(
+            shop.run, *("reset", "--projections", "--confirm", "DELETE", "--lock-timeout", "30", "--json")
+        )
+        waiting = "select count(*) from pg_locks where not granted and relation = 'sales.totals'::regclass"
+        eventually(lambda: shop.database.value(waiting), "the reset waits for the table")
+        runner.execute("listen shop_events")
+        blocker.execute("commit")
+        refused = reset.result(60)
+    assert (refused.status, refused.code) == (6, "projectors_live")
+    assert shop.database.snapshot() == before
 
 
 def test_who_was_connected_before_and_runs_after_the_commit_is_named(shop: Shop) -> None:
