@@ -62,8 +62,8 @@ def compare(
 
 _NO_SCRATCH = "looking alone compares in a scratch database, and it may not make one with all that this one needs"
 _SCRATCH = (
-    "let it create databases (createdb), or leave --dry-run out: then the migrations are tried here, in a transaction"
-    " that is rolled back"
+    "let it create databases (createdb), give --url straight to the server where a pooler is in between, or leave"
+    " --dry-run out: then the migrations are tried here, in a transaction that is rolled back"
 )
 
 

@@ -378,14 +378,18 @@ def test_the_poolers_console_is_no_database(refusing: Pooler, run_cli: Run) -> N
 
 
 def test_a_database_that_the_pooler_does_not_know_is_named(server: str, balados: Database, run_cli: Run) -> None:
-    """`up` does not try to create what only the pooler does not know; `adopt` does without a scratch database."""
+    """`up` does not try to create what only the pooler does not know; `adopt` does without a scratch database, but for
+    a dry run, which may lock nothing here."""
     histories = ("_yoyo_migration", "_yoyo_log", "_yoyo_version", "yoyo_lock")
     balados.execute("; ".join(f"drop table users.{name}" for name in histories))
     with pooler(server, only=balados.name) as own:
         unknown = run_cli("up", "--json", database=Database("elsewhere", own.url("elsewhere")))
-        adopted = run_cli("adopt", "--json", "--schema", "users", "--dry-run", database=own.in_front_of(balados))
+        looked = run_cli("adopt", "--json", "--schema", "users", "--dry-run", database=own.in_front_of(balados))
+        adopted = run_cli("adopt", "--json", "--schema", "users", database=own.in_front_of(balados))
 
     assert (unknown.status, unknown.code) == (8, "not_in_pool")
+    assert (looked.status, looked.code) == (5, "not_allowed")
+    assert "straight to the server" in looked.json["errors"][0]["hint"]
     assert adopted.status == 0, adopted.out
 
 
