@@ -50,6 +50,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # A shell starts what it puts into the background so; the commands that are tested would inherit it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # Under nohup: this process goes on ignoring it, by a handler, which is not inherited.
+        signal.signal(signal.SIGHUP, lambda *_: None)
     if config.getoption("--dsn"):
         os.environ["BALADOS_DB_TEST_DSN"] = config.getoption("--dsn")
     listening.install(config)
@@ -252,6 +255,7 @@ def clean_environment(**extra: str) -> dict[str, str]:
 
 COMMAND = (sys.executable, "-m", "balados_db")
 EXAMPLE = ROOT / "balados-db.toml"
+FILLED = ROOT / "tests" / "filled.sql"  # rows everywhere for it
 
 
 @pytest.fixture
@@ -313,5 +317,5 @@ def balados(balados_template: str, new_database: Callable[..., Database]) -> Dat
 @pytest.fixture
 def filled(balados: Database) -> Database:
     """Balados Sync's database with rows everywhere: users, events, projections, positions at the head."""
-    balados.execute((Path(__file__).parent / "filled.sql").read_text())
+    balados.execute(FILLED.read_text())
     return balados

@@ -351,6 +351,7 @@ def _commit(run: Run, orders: Orders, results: list[StepResult]) -> None:
         conn.commit()
         course.commit(number, done, last=last)
     except (psycopg.OperationalError, KeyboardInterrupt) as exc:
+        conn.close()  # a commit that has not reached the server yet shall not come true after we have asked
         status = _status(orders, xid)
         if status == "committed":
             course.commit(number, done, last=last)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from balados_db.testing.server import container_problem
-from tests.conftest import IMAGE, ROOT, Database, Result
+from tests.conftest import FILLED, IMAGE, ROOT, Database, Result
 
 RunCli = Callable[..., Result]
 
@@ -33,7 +33,7 @@ def test_a_pipeline_brings_a_container_up_and_resets_it(run_cli: RunCli, contain
     environment = {"DATABASE_URL": container.url.replace("postgresql://", "postgresql+psycopg2://")}
 
     up = run_cli("up", env=environment)
-    container.execute((ROOT / "tests" / "filled.sql").read_text())
+    container.execute(FILLED.read_text())
     refused = run_cli("reset", "--projections", env=environment)
     untouched = container.rows("users.subscriptions")
     reset = run_cli("reset", "--projections", "--confirm", "DELETE", env=environment)

@@ -26,7 +26,7 @@ from psycopg import sql
 
 from balados_db.embedded import EmbeddedServer
 from balados_db.exits import ExitStatus
-from tests.conftest import COMMAND, EXAMPLE, ROOT, Database, clean_environment
+from tests.conftest import COMMAND, EXAMPLE, FILLED, Database, clean_environment
 from tests.torture.state import State, read_state
 
 PATIENCE = 60.0  # seconds
@@ -118,7 +118,7 @@ class Ground:
                 command_line(self._database(name), command), env=clean_environment(), capture_output=True
             )
             assert run.returncode == 0, run.stderr
-        self._database("filled").execute((ROOT / "tests" / "filled.sql").read_text())
+        self._database("filled").execute(FILLED.read_text())
 
     def shut_down(self, number: signal.Signals) -> None:
         """As `pg_ctl stop -m immediate` does (SIGQUIT), or as the system does when it runs out of memory (SIGKILL)."""
