@@ -24,6 +24,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from balados_db import redaction
 from balados_db.testing.plugin import use_server
 from balados_db.testing.server import Embedded, choose
 from tests import contract, listening, pooler, shells
@@ -109,6 +110,12 @@ def _contract() -> Iterator[None]:
     """Whatever the command prints for programs, in any test, follows its JSON Schema."""
     with contract.checked_outputs():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _forget_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test has seen as a password is a common word in another."""
+    monkeypatch.setattr(redaction, "_known", set())
 
 
 @pytest.fixture(scope="session")

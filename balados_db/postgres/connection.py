@@ -187,15 +187,17 @@ def pooled(conn: Connection[Any]) -> bool:
 
 
 def _unreachable(exc: psycopg.Error, source: Source, parts: dict[str, Any]) -> Unreachable:
-    text = redacted(_last_line(str(exc)))
+    """Which of the ways not to get in it is. Decided by what libpq said: a password may be one of its words."""
+    raw = _last_line(str(exc))
+    text = redacted(raw)
     database, target = parts["dbname"], source.server
-    if re.search(r'database ".*" does not exist', text):
+    if re.search(r'database ".*" does not exist', raw):
         return NoDatabase(database=database, target=target)
-    if "no such database" in text:
+    if "no such database" in raw:
         return NotInPool(database=database, target=target)
-    if re.search(r"does not support SSL|no encryption|certificate|sslmode", text):
+    if re.search(r"does not support SSL|no encryption|certificate|sslmode", raw):
         return EncryptionFailed(target=target, problem=text)
-    if re.search(r"password|authentication|role \".*\" does not exist|no pg_hba", text):
+    if re.search(r"password|authentication|role \".*\" does not exist|no pg_hba", raw):
         return AuthenticationFailed(target=target, problem=text)
     return Unreachable(target=f"{target}/{database}", problem=redacted(_each_attempt(str(exc))) or text)
 

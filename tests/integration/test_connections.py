@@ -28,6 +28,7 @@ from balados_db.model import Identity
 from balados_db.postgres.catalog import read_identity
 from balados_db.postgres.connection import connect
 from balados_db.postgres.source import find_source
+from balados_db.redaction import remember_password
 from tests.conftest import OURS, PASSWORD
 from tests.listening import spellings
 
@@ -272,3 +273,13 @@ def test_what_leads_nowhere_is_told_without_the_password(
     assert says.format(port=place.port, dead=place.dead, plain=place.folder) in told
     assert type(caught.value) is error
     assert [form for form in spellings(PASSWORD) if form in told] == []
+
+
+def test_a_password_that_is_a_word_of_libpqs_changes_no_verdict(place: Served) -> None:
+    """It is hidden in what is said, and what is said is still about authentication."""
+    remember_password("password")
+
+    with pytest.raises(AuthenticationFailed) as caught:
+        reached(written("postgresql://balados@127.0.0.1:{port}/shop", place))
+
+    assert "no *** supplied" in caught.value.message

@@ -7,15 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
-from balados_db import redaction
 from balados_db.redaction import passwords_in, redacted, redacted_facts, remember, remember_password, spellings
 
 SECRET = "open/sesame:w@rd #42%'\"\\"
-
-
-@pytest.fixture(autouse=True)
-def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redaction, "_known", set())
 
 
 @pytest.mark.parametrize(
