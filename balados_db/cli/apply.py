@@ -47,7 +47,13 @@ def apply(session: Session, file: str, dry_run: bool, confirm: str | None) -> Re
     found = _read(file)
     session = replace(session, approved=found, options=replace(session.options, manifest=_manifest(session, found)))
     _refuse_used(session, found)
-    report = _carry_out(session, found, dry_run, confirm)
+    try:
+        report = _carry_out(session, found, dry_run, confirm)
+    except StalePlan:
+        _refuse_used(
+            session, found
+        )  # by another run, since we asked: what differs now is what the file itself has done
+        raise
     return replace(report, result=ApplyAnswer(plan_file=AppliedFile(id=found.id, created_at=found.created_at)))
 
 
