@@ -33,6 +33,8 @@ class Watch:
     def __init__(self) -> None:
         self.course = Course()
         self._asked = False
+        self._number = 0  # of the signal that asked
+        self._otherwise = sys.unraisablehook
         self._decided: tuple[float, ExitStatus] | None = None
         self._telling = threading.Lock()
         self._timers: list[threading.Timer] = []
@@ -44,6 +46,8 @@ class Watch:
         Raises Stopped for one that came `early`.
         """
         self._tell = tell
+        if sys.unraisablehook != self._unheard:
+            self._otherwise, sys.unraisablehook = sys.unraisablehook, self._unheard
         for name in ENDING:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
@@ -84,11 +88,23 @@ class Watch:
             elif self.course.settled and not self.course.open:
                 self.course.stopped = self.course.stopped or error
             elif not self._asked:
-                self._asked = True
+                self._asked, self._number = True, number
                 self._end_later(error, LATER)
                 raise Stopped(error)
 
         return handle
+
+    def _unheard(self, ignored: sys.UnraisableHookArgs) -> None:
+        """In callbacks of its own (an import's lock, a finalizer) the interpreter ignores what is raised: the signal is
+        sent again, a moment later, when that is over.
+        """
+        if not isinstance(ignored.exc_value, Stopped):
+            self._otherwise(ignored)
+            return
+        self._asked = False
+        again = threading.Timer(0.01, os.kill, (os.getpid(), self._number))
+        again.daemon = True
+        again.start()
 
     def _hurry(self, number: int) -> None:
         """Nobody reads the answer, and somebody wants us to end."""

@@ -261,6 +261,36 @@ def test_a_signal_ends_connecting(number: signal.Signals, status: int, code: str
     assert time.monotonic() - begun < SLACK
 
 
+SWALLOWED = """
+import os, signal, time, weakref
+from balados_db.cli.signals import Watch
+from balados_db.errors import Stopped
+
+class Thing: pass
+
+def interrupted(_):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(0.05)
+
+Watch().begin(lambda error: None)
+thing = Thing()
+reference = weakref.ref(thing, interrupted)
+try:
+    del thing
+    time.sleep(20)
+    print("not heard")
+except Stopped:
+    print("heard")
+"""
+
+
+def test_a_signal_is_heard_where_the_interpreter_ignores_exceptions() -> None:
+    """In a callback of the interpreter's own nothing can be raised: it is raised a moment later, and nothing is printed."""
+    run = subprocess.run([sys.executable, "-c", SWALLOWED], capture_output=True, text=True, timeout=40, check=False)
+
+    assert (run.stdout, run.stderr) == ("heard\n", "")
+
+
 def test_a_signal_at_the_very_beginning_is_told_too(balados: Database) -> None:
     """While the command is still being imported: nothing is begun, and one object says so."""
     for delay in (0.06, 0.1, 0.15, 0.2):
