@@ -503,7 +503,7 @@ class Outsider:
     needs: tuple[Need, ...] = ()
     inside: bool = True  # whether it needs something inside, and not only others outside that fall themselves
     foreign_key: bool = False
-    pid: int | None = None  # the process whose temporary object it is
+    pids: tuple[int, ...] = ()  # whose temporary object it is: one of these processes
 
     def __str__(self) -> str:
         return f"{self.type} {self.identity} ({self.reason})"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from balados_db.model import Manifest, Need, Outsider, SchemaKind
+from balados_db.planning.steps import listed
 from balados_db.toml_text import key
 
 SHARED = "shared"  # a schema to make where the manifest keeps none
@@ -125,8 +126,8 @@ def _with(outsider: Outsider) -> str:
 
 def cure_for(outsider: Outsider, around: Surroundings) -> str:
     """What to do about an object outside that needs something in the scope."""
-    if outsider.pid is not None:
-        return f"end the session that made it (process {outsider.pid})"
+    if outsider.pids:
+        return f"end the session that made it ({_processes(outsider.pids)})"
     if not outsider.inside and outsider.needs:
         return f"nothing of its own: it stays when {_listed(outsider.needs)} stays"
     cures = dict.fromkeys(_for_need(outsider, need, around) for need in outsider.needs)
@@ -218,6 +219,10 @@ def _declaring(outsider: Outsider, around: Surroundings) -> str:
         return ""
     section = f"[schemas.{key(outsider.schema)}]"
     return f'; or, if it can be rebuilt, declare {section} with kind = "projection" and its migrations'
+
+
+def _processes(pids: tuple[int, ...]) -> str:
+    return f"process {pids[0]}" if len(pids) == 1 else f"one of the processes {listed(pids)}"
 
 
 def _listed(needs: Sequence[Need]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from balados_db.model import DatabaseState, Need, Outsider, Role, TableName
@@ -13,6 +14,9 @@ from balados_db.postgres.queries import query
 
 if TYPE_CHECKING:
     from psycopg import Connection
+
+
+_TEMPORARY = "pg_temp_"
 
 
 def read_obstacles(look: Look, state: DatabaseState, shape: Shape) -> Obstacles:
@@ -54,7 +58,7 @@ def _dependents(conn: Connection[Any], schemas: tuple[str, ...], kept: list[int]
     if not schemas:
         return ()
     rows = conn.execute(query("select_dependents"), {"schemas": list(schemas), "kept": kept})
-    return tuple(_dependent(row) for row in rows)
+    return tuple(_owned(conn, _dependent(row)) for row in rows.fetchall())
 
 
 def _dependent(row: Any) -> Outsider:
@@ -69,13 +73,21 @@ def _dependent(row: Any) -> Outsider:
         needs=needs,
         inside=row.inside,
         foreign_key=row.foreign_key,
-        pid=row.pid,
     )
 
 
 def _temporary(outsider: Outsider) -> bool:
     """Whether it belongs to a session, and goes with it."""
-    return (outsider.schema or "").startswith("pg_temp")
+    return (outsider.schema or "").startswith(_TEMPORARY)
+
+
+def _owned(conn: Connection[Any], outsider: Outsider) -> Outsider:
+    """A temporary object with the processes of the sessions that may have made it."""
+    if not _temporary(outsider):
+        return outsider
+    conn.execute(query("forget_statistics"))
+    makers = conn.execute(query("select_makers"), {"number": int(str(outsider.schema).removeprefix(_TEMPORARY))})
+    return replace(outsider, pids=tuple(row.pid for row in makers))
 
 
 def _inheritance(conn: Connection[Any], doomed: list[int]) -> tuple[Outsider, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -218,12 +219,33 @@ def test_a_session_with_a_temporary_view_is_named_by_its_process(
     """Ending the session that made it is the cure."""
     with club.connect() as other:
         other.execute("create temporary view mine as select title from shown.loans")
+        other.execute("begin; select 1")  # before PostgreSQL 16 only a session in a transaction says which one it is
         (found,) = objects_of(reset(RECREATE))
         assert found["cure"] == f"end the session that made it (process {other.info.backend_pid})"
 
     while club.value("select count(*) from pg_class where relname = 'mine'"):
         pass
     assert reset(RECREATE)["errors"] == []
+
+
+def test_a_session_is_not_named_for_what_another_one_made(
+    club: Database, reset: Callable[[str], dict[str, Any]]
+) -> None:
+    """Sessions that came and went leave gaps in their numbers: where these cannot be told, all that may be it are named."""
+    gone = [club.connect() for _ in range(3)]
+    ended = [session.info.backend_pid for session in gone]
+    with club.connect() as one, club.connect() as two:
+        for session in gone:
+            session.close()
+        makers = {"one": one.info.backend_pid, "two": two.info.backend_pid}
+        one.execute("create temporary view one as select title from shown.loans")
+        two.execute("create temporary view two as select title from shown.loans")
+        found = {o["identity"].split(".")[-1]: o["cure"] for o in objects_of(reset(RECREATE))}
+
+    for name, pid in makers.items():
+        named = [int(word) for word in re.findall(r"[0-9]+", found[name])]
+        assert pid in named
+        assert set(named) <= {*makers.values(), *ended}, "the command's own session is none of them"
 
 
 def test_a_prepared_transaction_is_named_by_its_gid(club: Database, reset: Callable[[str], dict[str, Any]]) -> None:

@@ -147,8 +147,12 @@ CLASSES: dict[str, tuple[Outsider, str]] = {
         "alter table reading.c no inherit members.p",
     ),
     "a temporary object": (
-        outside("view", "pg_temp_3.v", LOANS, schema="pg_temp_3", pid=4711),
+        outside("view", "pg_temp_3.v", LOANS, schema="pg_temp_3", pids=(4711,)),
         "end the session that made it (process 4711)",
+    ),
+    "a temporary object of one of two sessions": (
+        outside("view", "pg_temp_3.v", LOANS, schema="pg_temp_3", pids=(4711, 4713)),
+        "end the session that made it (one of the processes 4711, 4713)",
     ),
 }
 

@@ -155,7 +155,7 @@ CASES: dict[str, tuple[dict[str, Any], set[tuple[str, str, str]]]] = {
         {("inherits_across", "members.part", "error")},
     ),
     "somebody's temporary view": (
-        {"seen": replace(SEEN, border=Obstacles(temporary=(outsider("pg_temp_3.v", pid=4711),)))},
+        {"seen": replace(SEEN, border=Obstacles(temporary=(outsider("pg_temp_3.v", pids=(4711,)),)))},
         {("temporary_dependent", "pg_temp_3.v", "note")},
     ),
     "an extension in a projection": (

@@ -139,7 +139,6 @@ SELECT i.type,
        CASE WHEN pg_catalog.cardinality(a.object_names) = 3 THEN pg_catalog.format('%%I', a.object_names[3]) END AS part,
        EXISTS (SELECT FROM pg_catalog.pg_constraint k
                 WHERE l.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND k.oid = l.objid AND k.contype = 'f') AS foreign_key,
-       pg_catalog.pg_stat_get_backend_pid(pg_catalog.substring(n.nspname::text, '^pg_temp_([0-9]+)$')::int) AS pid,
        coalesce(x.inside, false) AS inside,
        coalesce(x.types, '{}') AS need_types,
        coalesce(x.identities, '{}') AS need_identities,

@@ -44,6 +44,35 @@ select pid,
 -- A transaction sees pg_stat_activity as it was when it first looked.
 select pg_catalog.pg_stat_clear_snapshot()
 
+-- select_makers --
+-- Whose a temporary schema is, by its number. From 16 on that is the session's own number. Before, the server only counts
+-- its sessions, in the order of numbers that it does not tell (pg_stat_get_backend_pid wants the place in that row): one
+-- with a lock says its number, and those between two that do lie between them. So there may be several.
+with counted as (
+  select id, pg_catalog.pg_stat_get_backend_pid(id) as pid, pg_catalog.row_number() over (order by id) as place
+    from pg_catalog.pg_stat_get_backend_idset() as id
+), version as (
+  select pg_catalog.current_setting('server_version_num')::int >= 160000 as numbered
+), told as (
+  select c.place,
+         case when v.numbered then c.id
+              else (select pg_catalog.split_part(l.virtualtransaction, '/', 1)::int
+                      from pg_catalog.pg_locks l where l.pid = c.pid limit 1) end as number
+    from counted c, version v
+   union all
+  select 0, 0 from version where not numbered
+), bounds as (
+  select c.pid,
+         (select max(t.number + c.place - t.place) from told t where t.place <= c.place) as least,
+         (select min(t.number + c.place - t.place) from told t where t.place >= c.place) as most
+    from counted c
+)
+select b.pid
+  from bounds b
+  join pg_catalog.pg_stat_activity a on a.pid = b.pid and a.datname = pg_catalog.current_database()
+ where b.least <= %(number)s and (b.most is null or %(number)s <= b.most)
+ order by b.pid
+
 -- create_database --
 -- template0: nothing that somebody left in template1 comes along.
 create database {database} template template0 encoding 'UTF8'
