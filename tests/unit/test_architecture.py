@@ -81,7 +81,8 @@ HOMES = {
     "testcontainers": "testing/",
     "docker": "testing/",
 }
-INNERMOST = {"exits": set(), "finding": set(), "model": set(), "errors": {"exits"}}
+INNERMOST = {"exits": "", "finding": "", "model": "", "errors": "exits errors"}
+ONE_WAY_IN = ("errors",)
 
 # Constants that spell one of the example's schemas and mean something else.
 NOT_A_SCHEMA = {
@@ -110,10 +111,14 @@ def trees() -> dict[str, ast.Module]:
     }
 
 
+def part(module: str) -> str:
+    """The file or folder below the package that a module is in, `postgres.catalog` or `postgres/catalog.py`."""
+    return module.removesuffix(".py").replace("/", ".").removesuffix("__init__").strip(".").partition(".")[0]
+
+
 def room(module: str) -> str:
-    """The room of a module, `postgres.catalog` or `postgres/catalog.py`."""
-    first = module.removesuffix(".py").replace("/", ".").removesuffix("__init__").strip(".").partition(".")[0]
-    return ROOM_OF.get(first, first)
+    """The room of a module."""
+    return ROOM_OF.get(part(module), part(module))
 
 
 def running(tree: ast.Module) -> Iterator[ast.AST]:
@@ -189,7 +194,18 @@ def test_imports_point_downward_only(path: str) -> None:
 @pytest.mark.parametrize("name", INNERMOST)
 def test_the_innermost_words_stand_alone(name: str) -> None:
     """Facts, statuses and errors can be read without anything else."""
-    assert own(trees()[f"{name}.py"]) <= INNERMOST[name]
+    inside = [tree for path, tree in trees().items() if part(path) == name]
+
+    assert inside
+    assert {part(module) for tree in inside for module in own(tree)} <= set(INNERMOST[name].split())
+
+
+@every_module
+def test_a_folder_of_words_has_one_way_in(path: str) -> None:
+    """Which file of it a name stands in is nobody else's concern."""
+    inner = {name for name in own(trees()[path]) for folder in ONE_WAY_IN if name.startswith(f"{folder}.")}
+
+    assert {name for name in inner if part(name) != part(path)} == set()
 
 
 @every_module
@@ -394,6 +410,13 @@ def test_every_error_is_documented(error: type[BaladosDbError]) -> None:
     assert not re.search(r"[{}\n]", told.message + told.hint)
 
 
+def test_every_error_is_imported_from_one_place() -> None:
+    """A class is exported by being written into one of the files of `errors`."""
+    package = import_module("balados_db.errors")
+
+    assert {name for name, error in ERRORS.items() if getattr(package, name, None) is not error} == set()
+
+
 def raised() -> Iterator[tuple[str, type[BaladosDbError], set[str]]]:
     """Where an error is made, which one, and the facts that it is given."""
     for path in trees():
@@ -419,7 +442,7 @@ def test_every_error_is_used() -> None:
     named = {
         getattr(node, "id", "")
         for path, tree in trees().items()
-        if path != "errors.py"
+        if part(path) != "errors"
         for node in ast.walk(tree)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
