@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from balados_db.answers.answer import Answer, StepResult
 from balados_db.exits import ExitStatus
 from balados_db.finding import Finding, Severity
-from balados_db.model import Identity
 
-if TYPE_CHECKING:  # a plan is imported by whoever makes one: --help and completion need none
+if TYPE_CHECKING:  # the model is large, a plan larger: --help and completion need none
+    from balados_db.model import Identity
     from balados_db.planning.plan import Plan
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from balados_db.finding import Finding
-from balados_db.model import Identity
+
+if TYPE_CHECKING:
+    from balados_db.model import Identity
 
 
 @dataclass(frozen=True, kw_only=True)

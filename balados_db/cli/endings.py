@@ -16,7 +16,6 @@ from balados_db.cli.command_line import CommandLine
 from balados_db.cli.options import Asked
 from balados_db.errors import BaladosDbError
 from balados_db.exits import ExitStatus
-from balados_db.report import Report
 
 GONE = (errno.EPIPE, errno.ENOSPC, errno.EBADF, errno.EIO)
 
@@ -79,6 +78,7 @@ def tell_asked(asked: Asked, *, json: bool) -> None:
             click.echo(asked.text)
             return
         from balados_db.rendering.envelope import success
+        from balados_db.report import Report
 
         write_object(success(Report(command=asked.command, result=asked.answer), asked.command))
 

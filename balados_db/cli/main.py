@@ -11,16 +11,15 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from balados_db import __version__
-from balados_db.answers.learning import VersionAnswer
 from balados_db.cli.command_line import CommandLine
 from balados_db.cli.endings import handed_over, is_lost, tell, tell_asked
 from balados_db.cli.options import Asked, Group, common_options
 from balados_db.cli.signals import LATER, WATCH
 from balados_db.errors import BaladosDbError, Interrupted, OutputLost, RefusingName, Stopped, UsageError
 from balados_db.exits import ExitStatus
-from balados_db.report import Report
 
 # name → (module, what `--help` says); modules are imported when their command is asked for.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -83,6 +82,11 @@ class LazyGroup(Group):
         found: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return found
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        """From the table too: click would import every module for the line that each of them says about itself."""
+        words = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return [*words, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """From the table, without importing anything."""
         with formatter.section("Commands"):
@@ -91,6 +95,8 @@ class LazyGroup(Group):
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
+        from balados_db.answers.learning import VersionAnswer
+
         raise Asked("version", VersionAnswer(version=__version__), f"balados-db, version {__version__}")
 
 
@@ -151,6 +157,8 @@ def _run(arguments: list[str], line: CommandLine, early: Sequence[int]) -> ExitS
         WATCH.begin(lambda error: tell(error, line, color=_color(line)), early)
         _bound(line)
         result = _invoke(["--json", *arguments] if line.json else arguments)
+        from balados_db.report import Report
+
         return result.exit_status if isinstance(result, Report) else ExitStatus.OK
     except click.exceptions.Exit as exc:
         return next(status for status in ExitStatus if status == exc.exit_code)

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balados_db.answers.answer import Answer
-from balados_db.answers.learning import HelpAnswer
 from balados_db.cli.names import completed
 from balados_db.errors import UsageError
-from balados_db.model import MAIN
-from balados_db.report import Report
 
 if TYPE_CHECKING:
+    from balados_db.answers.answer import Answer
     from balados_db.cli.session import Session
+    from balados_db.report import Report
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +108,8 @@ class _Helping(click.Command):
 
 def _help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
+        from balados_db.answers.learning import HelpAnswer
+
         text = ctx.get_help()
         raise Asked("help", HelpAnswer(about=command_name(ctx), help=text), text)
 
@@ -155,10 +155,11 @@ class Group(_Helping, click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Raises UsageError."""
-        near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-        if not ctx.resilient_parsing and near and self.get_command(ctx, args[0]) is None:
-            meant = f"{ctx.command_path} {near[0]}"
-            raise UsageError(problem=f"there is no command {args[0]!r}", hint=f"did you mean `{meant}`?")
+        if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            if near:
+                meant = f"{ctx.command_path} {near[0]}"
+                raise UsageError(problem=f"there is no command {args[0]!r}", hint=f"did you mean `{meant}`?")
         return super().resolve_command(ctx, args)
 
 
@@ -192,6 +193,8 @@ _NAMED_URL = re.compile(r"(?P<name>[A-Za-z][\w-]*)=(?P<url>\w+(?:\+\w+)?://.*)",
 
 def _urls(said: Iterable[str]) -> dict[str, Any]:
     """Tell NAME=URL from the main database's; `host=… dbname=…` is one of those. Of each the last one counts."""
+    from balados_db.model import MAIN
+
     found: dict[str, str] = {}
     for word in said:
         named = _NAMED_URL.fullmatch(word)
