@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from balados_db.guess import Confidence, Guess
 from balados_db.likeness import Filling, Strength, alike, fillings
 from balados_db.manifest import invalid_name
+from balados_db.manifest_file import OWN_SQL
 from balados_db.manifest_proposal import Existing, ExistingSchema, FoundCheckpoints, KnownStore
 from balados_db.model import SchemaKind, TableName
 
@@ -32,6 +33,12 @@ class Inferred:
     subscriptions: tuple[str, ...]
     doubtful: tuple[FoundCheckpoints, ...] = ()  # what may be positions, but no name in it speaks for that
     guesses: tuple[Guess, ...] = ()
+
+    @property
+    def installed_by_us(self) -> bool:
+        """Whether this tool made the store, from the very SQL that the layout brings."""
+        sql = self.layout.install if self.layout else {}
+        return bool(sql) and sql.items() <= self.existing.installed.get(self.store or "", {}).items()
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -172,6 +179,9 @@ def _of_schemas(inferred: Inferred, found: Mapping[TableName, Filling]) -> Itera
         if kind is SchemaKind.EVENT_STORE and inferred.layout:
             reason = f"every table that proves the layout {inferred.layout.layout} is there"
             yield Guess(key=key, value=kind.value, confidence=Confidence.PROVED, reason=reason)
+            if inferred.installed_by_us:
+                key, reason = f"schemas.{name}.install", "the database has noted that balados-db ran these very files"
+                yield Guess(key=key, value=OWN_SQL, confidence=Confidence.PROVED, reason=reason)
         elif kind is not None:
             yield Guess(key=key, value=kind.value, confidence=Confidence.DECIDED, reason="it was decided so")
         else:

@@ -16,8 +16,10 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, overload
 
 import msgspec
 
+from balados_db import example
 from balados_db.errors import ManifestInvalid, ManifestSyntax, ManifestUnreadable
 from balados_db.manifest_file import (
+    OWN_SQL,
     CheckpointSection,
     ConfirmationSection,
     DatabaseSection,
@@ -25,6 +27,7 @@ from balados_db.manifest_file import (
     EnvironmentsSection,
     EventStoreSection,
     ManifestFile,
+    PresetSection,
     ProjectorSection,
     RebuildSection,
     SchemaSection,
@@ -53,6 +56,7 @@ from balados_db.model import (
 )
 
 PRESETS = Path(__file__).parent / "presets"
+DEFAULT_LAYOUT = "commanded"
 
 
 # ── finding and decoding ─────────────────────────────────────────────────────────────────────────────────
@@ -286,10 +290,20 @@ class _Resolver(_Reader):
             kind=section.kind,
             migrations=self._path(section.migrations),
             holds=section.holds,
-            install=self._path(section.install),
+            install=self._install(section, at),
             layout=self._layout(name, section, at) if is_store else None,
             database=self._database(section.database, f"{at}.database"),
         )
+
+    def _install(self, section: SchemaSection, at: str) -> Path | None:
+        if section.install != OWN_SQL:
+            return self._path(section.install)
+        if isinstance(self.preset, PresetSection) and self.preset.install:
+            return example.root() / self.preset.install
+        problem = (
+            f"layout {section.layout or DEFAULT_LAYOUT!r} brings no SQL of its own: leave `install` out, where its"
+        )
+        raise self.invalid(f"{at}.install", f"{problem} library installs the store, or name a directory of SQL")
 
     def _name(self, name: str, at: str) -> None:
         problem = invalid_name(name)
@@ -307,7 +321,7 @@ class _Resolver(_Reader):
                 raise self.invalid("event_store", 'no schema has kind = "event_store"')
             return None
         at = f"schemas.{self.stores[0]}.layout"
-        name = self.written.schemas[self.stores[0]].layout or "commanded"
+        name = self.written.schemas[self.stores[0]].layout or DEFAULT_LAYOUT
         if name == "custom":
             if self.written.event_store is None:
                 raise self.invalid(at, '"custom" needs a table [event_store]')
@@ -319,7 +333,7 @@ class _Resolver(_Reader):
         if name not in known:
             raise self.invalid(at, f"{name!r} is not one of {', '.join(known)}{_nearest(name, known)}")
         reader = _Reader(file)
-        return reader.section(read_toml(file)[1], EventStoreSection, "")
+        return reader.section(read_toml(file)[1], PresetSection, "")
 
     def _layout(self, schema: str, section: SchemaSection, at: str) -> Layout:
         store = self.preset
@@ -330,7 +344,7 @@ class _Resolver(_Reader):
         if not store.tables:
             raise self.invalid("event_store.tables", "name the tables that `reset --events` empties")
         return Layout(
-            name=section.layout or "commanded",
+            name=section.layout or DEFAULT_LAYOUT,
             tried=store.tried,
             proof=store.proof or store.tables,
             tables=store.tables,

@@ -30,8 +30,11 @@ class DatabasesSection(Section, frozen=True):
     url: str | None = None
 
 
+OWN_SQL = "preset"  # in the place of a folder of install SQL: the layout's own
+
+
 class SchemaSection(Section, frozen=True):
-    """What one PostgreSQL schema is."""
+    """What one PostgreSQL schema is. `install` is a folder of SQL, or "preset": the SQL that comes with the layout."""
 
     kind: SchemaKind
     migrations: str | None = None
@@ -129,6 +132,12 @@ class EventStoreSection(Section, frozen=True):
     unfenced: str | None = None
     append: str | None = None
     checkpoints: tuple[CheckpointSection, ...] = ()
+
+
+class PresetSection(EventStoreSection, frozen=True):
+    """A preset, which may bring the store's SQL: `install` is its folder among the example's files."""
+
+    install: str | None = None
 
 
 Phrase = Annotated[str, Meta(min_length=1)]

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from balados_db.example import root
 from balados_db.likeness import Places
 from balados_db.manifest import PRESETS
+from balados_db.migration_files import checksum, normalised
 from balados_db.model import TableName
 
 
@@ -30,6 +32,7 @@ class KnownStore:
     checkpoints: tuple[KnownCheckpoints, ...] = ()
     tables: tuple[str, ...] = ()  # all that are the store's own, as in `proof`
     tracking: str | None = None  # what each projector's own table of positions looks like
+    install: Mapping[str, str] = field(default_factory=dict)  # the preset's own SQL: checksums by the files' names
 
     def owns(self, table: str) -> bool:
         """Whether a table of this name is one of the store's own."""
@@ -68,6 +71,7 @@ class Existing:
     checkpoints: tuple[FoundCheckpoints, ...] = ()
     comments: Mapping[TableName, str] = field(default_factory=dict)
     references: tuple[tuple[TableName, TableName], ...] = ()  # foreign keys: from, to
+    installed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by schema: what this tool ran there
     unwritten: frozenset[TableName] = frozenset()  # tables that hold no row, and never held one as far as is known
 
 
@@ -82,15 +86,16 @@ def known_stores() -> tuple[KnownStore, ...]:
 def _known(layout: str, preset: Mapping[str, object]) -> KnownStore:
     import msgspec
 
-    from balados_db.manifest_file import EventStoreSection
+    from balados_db.manifest_file import PresetSection
 
-    section = msgspec.convert(preset, EventStoreSection)
+    section = msgspec.convert(preset, PresetSection)
     live = section.liveness.table if section.liveness else None
     return KnownStore(
         layout=layout,
         proof=section.proof or section.tables,
         tables=section.tables,
         tracking=section.tracking,
+        install=_own_sql(section.install),
         checkpoints=tuple(
             KnownCheckpoints(
                 table=c.table,
@@ -102,6 +107,12 @@ def _known(layout: str, preset: Mapping[str, object]) -> KnownStore:
             if "." not in c.table and isinstance(c.projector, str)
         ),
     )
+
+
+def _own_sql(folder: str | None) -> dict[str, str]:
+    """As what was installed is recorded in the database."""
+    files = sorted((root() / folder).glob("*.sql")) if folder else ()
+    return {file.name: checksum(normalised(file.read_bytes())) for file in files}
 
 
 def layout_of(table: str, columns: Iterable[str], stores: tuple[KnownStore, ...]) -> tuple[str, Places] | None:

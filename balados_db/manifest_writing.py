@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from balados_db.discovery import Inferred
 from balados_db.guess import Confidence, Guess
-from balados_db.manifest_proposal import ExistingSchema, FoundCheckpoints
+from balados_db.manifest_file import OWN_SQL
+from balados_db.manifest_proposal import ExistingSchema, FoundCheckpoints, KnownStore
 from balados_db.migration_folders import folders_of
 from balados_db.model import TableName
 from balados_db.toml_text import key, quoted
@@ -65,11 +66,22 @@ def _schema(schema: ExistingSchema, inferred: Inferred, folders: Mapping[str, fr
     if schema.name == inferred.store and inferred.layout:
         yield f'kind = "event_store"  # every table that proves this layout is here: {_listed(inferred.layout.proof)}'
         yield f"layout = {quoted(inferred.layout.layout)}"
-        yield "# `install` is left out: name a directory of SQL only if no library keeps this store up to date"
+        yield from _install(inferred, inferred.layout)
     else:
         yield from _kind(schema, inferred)
         yield from _migrations(schema, folders)
     yield ""
+
+
+def _install(inferred: Inferred, layout: KnownStore) -> Iterator[str]:
+    """Of a store that was not ours, nobody can tell from the database whether a library keeps it up to date."""
+    if inferred.installed_by_us:
+        yield f"install = {quoted(OWN_SQL)}  # balados-db itself made this store, from the SQL that the layout brings"
+    elif layout.install:
+        yield f"# `install = {quoted(OWN_SQL)}` is left out: a library makes the store in a new database. If none does,"
+        yield "# write it here, and `balados-db init` makes it"
+    else:
+        yield "# `install` is left out: name a directory of SQL only if no library keeps this store up to date"
 
 
 def _kind(schema: ExistingSchema, inferred: Inferred) -> Iterator[str]:

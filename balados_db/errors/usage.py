@@ -146,7 +146,10 @@ class InstallSqlMissing(UsageError):
     """The event store's install directory holds no .sql file: {directory}"""
 
     code = "install_sql_missing"
-    cure = "correct `install` in the manifest, or leave it out if the application installs the store"
+    cure = (
+        'name the directory in `install`; or say "preset", which is the layout\'s own SQL; or leave it out'
+        " if the application installs the store"
+    )
     mends = ("balados-db manifest check",)
 
 

@@ -157,8 +157,18 @@ def read_existing(conn: Connection[Any], stores: tuple[KnownStore, ...], environ
                 (TableName(r.schema, r.name), TableName(r.to_schema, r.to_name))
                 for r in conn.execute(query("select_references_between"))
             ),
+            installed=_installed(conn),
             unwritten=frozenset(TableName(r.schema, r.name) for r in conn.execute(query("select_unwritten"))),
         )
+
+
+def _installed(conn: Connection[Any]) -> dict[str, dict[str, str]]:
+    """Which install files this tool ran in which schema; nothing where nothing was ever recorded."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    if _recorded(conn, "installed"):
+        for row in conn.execute(query("select_all_installed").format(own=sql.Identifier(OWN_SCHEMA))):
+            found[row.schema][row.file] = row.checksum
+    return found
 
 
 def _lookalikes(

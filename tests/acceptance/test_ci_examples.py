@@ -78,9 +78,8 @@ JOBS = {**github(), **gitlab(), **page()}
 @pytest.fixture
 def project(tmp_path: Path, server: str) -> Iterator[Path]:
     """The example's service as a pipeline checks it out; what its tests leave on the server is dropped."""
-    shutil.copytree(ROOT / "sql", tmp_path / "sql")
     made = shutil.ignore_patterns("__pycache__", ".pytest_cache")
-    project = shutil.copytree(PROJECT, tmp_path / "examples" / "service", ignore=made)
+    project = shutil.copytree(PROJECT, tmp_path / "service", ignore=made)
     yield project
     with Databases(server, project / "balados-db.toml") as databases:
         databases._drop_all(databases._existing(databases.project.prefix))

@@ -56,6 +56,20 @@ def test_the_example_is_nearly_found_again(run_cli: RunCli, filled: Database, tm
         assert (checked.status, checked.err) == (0, "")
 
 
+def test_a_store_of_ours_can_be_made_again(
+    run_cli: RunCli, balados: Database, new_database: Callable[[], Database], tmp_path: Path
+) -> None:
+    """What the database notes of its store is in the proposal, so that the next database gets the same one."""
+    shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
+    proposed(run_cli, balados, tmp_path, *BALADOS)
+    other = new_database()
+
+    assert 'install = "preset"' in (tmp_path / "balados-db.toml").read_text()
+    assert run_cli("up", database=other, manifest=None, cwd=tmp_path).status == 0
+    assert run_cli("verify", database=other, manifest=None, cwd=tmp_path).status == 0
+    assert run_cli("status", "--check", database=other, manifest=None, cwd=tmp_path).status == 0
+
+
 def folders(manifest: Manifest, root: Path) -> dict[str, Path]:
     return {s.name: s.migrations.relative_to(root) for s in manifest.migrated if s.migrations}
 

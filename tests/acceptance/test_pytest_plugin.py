@@ -42,10 +42,9 @@ def test_long(balados_database):
 
 @pytest.fixture
 def service(tmp_path: Path) -> Path:
-    """A copy of the example's service, with what lies beside it."""
-    shutil.copytree(ROOT / "sql", tmp_path / "sql")
+    """A copy of the example's service, as a stranger starts a project of their own from it."""
     made = shutil.ignore_patterns("__pycache__", ".pytest_cache")
-    return shutil.copytree(ROOT / "examples" / "service", tmp_path / "examples" / "service", ignore=made)
+    return shutil.copytree(ROOT / "examples" / "service", tmp_path / "service", ignore=made)
 
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -167,8 +167,7 @@ def test_every_entry_point_can_be_loaded(installed: Installed, tmp_path: Path) -
 
 def test_pytest_finds_the_plugin_of_the_wheel(installed: Installed, tmp_path: Path, server: str) -> None:
     """A service's tests, with nothing but the package beside them: no conftest, no option that names the plugin."""
-    shutil.copytree(ROOT / "sql", tmp_path / "sql")
-    service = shutil.copytree(ROOT / "examples" / "service", tmp_path / "examples" / "service")
+    service = shutil.copytree(ROOT / "examples" / "service", tmp_path / "service")
     words = ("-p", "no:cacheprovider", "--balados-url", server, "tests/test_reset.py")
 
     done = installed.python("-m", "pytest", *words, cwd=service, timeout=120)

@@ -29,7 +29,7 @@ from balados_db.execution.handlers import HANDLERS
 from balados_db.exits import ExitStatus
 from balados_db.finding_codes import FINDING_CODES
 from balados_db.manifest import PRESETS
-from balados_db.manifest_file import EventStoreSection
+from balados_db.manifest_file import PresetSection
 from balados_db.model import TableName
 from balados_db.planning.steps import ALL_STEPS, Step
 from balados_db.postgres.queries import blocks
@@ -539,7 +539,7 @@ every_preset = pytest.mark.parametrize("preset", sorted(PRESETS.glob("*.toml")),
 @every_preset
 def test_every_preset_has_a_test_module_and_says_whether_it_was_tried(preset: Path) -> None:
     """A preset is data and one test module; the page of event stores says of it what its file says."""
-    section = msgspec.convert(tomli.loads(preset.read_text(encoding="utf-8")), EventStoreSection)
+    section = msgspec.convert(tomli.loads(preset.read_text(encoding="utf-8")), PresetSection)
     page = (ROOT / "docs" / "event-stores.md").read_text(encoding="utf-8")
     row = next((line for line in page.splitlines() if line.startswith(f"| `{preset.stem}` |")), "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from balados_db.discovery import infer
 from balados_db.guess import Confidence
 from balados_db.manifest_proposal import Existing, ExistingSchema, FoundCheckpoints, KnownCheckpoints, KnownStore
+from balados_db.manifest_writing import written
 from balados_db.migration_folders import folders_of, migration_folders
 from balados_db.model import SchemaKind
 
@@ -38,6 +40,27 @@ def existing(
         holding={"known": ("log",) if store else ()},
         checkpoints=tuple(found),
     )
+
+
+INSTALLED = {
+    "every file of the layout": ({"log": {"1.sql": "a", "2.sql": "b"}}, True),
+    "and more": ({"log": {"1.sql": "a", "2.sql": "b", "9.sql": "own"}}, True),
+    "only what adds to a library's store": ({"log": {"2.sql": "b"}}, False),
+    "one was edited": ({"log": {"1.sql": "a", "2.sql": "edited"}}, False),
+    "in another schema": ({"read": {"1.sql": "a", "2.sql": "b"}}, False),
+    "nothing is noted": ({}, False),
+}
+
+
+@pytest.mark.parametrize(("noted", "ours"), INSTALLED.values(), ids=INSTALLED)
+def test_install_is_proposed_where_this_tool_made_the_store(noted: dict[str, dict[str, str]], ours: bool) -> None:
+    """What a database has noted proves it; nothing else does."""
+    store = replace(STORE, install={"1.sql": "a", "2.sql": "b"})
+    found = infer(replace(existing(), installed=noted), (store,), {})
+
+    assert [g.value for g in found.guesses if g.key == "schemas.log.install"] == ["preset"] * ours
+    assert ('install = "preset"  #' in written(found, {})) is ours
+    assert not infer(replace(existing(), installed=noted), (STORE,), {}).installed_by_us
 
 
 LEANINGS = {

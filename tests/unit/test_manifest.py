@@ -236,6 +236,22 @@ def test_every_preset_is_right(load: Load, preset: str) -> None:
     assert {c.table.schema for c in manifest.checkpoints} <= {"log"}
 
 
+def test_a_layout_brings_its_own_sql(load: Load) -> None:
+    """`install = "preset"` is the SQL that travels with balados-db; a folder of that name is `./preset`."""
+    (own, folder) = (load(SMALL + f'install = "{written}"\n').event_store.install for written in ("preset", "./preset"))
+
+    assert {file.name for file in own.glob("*.sql")} >= {"0001_tables.sql", "1002_truncate_guards.sql"}
+    assert (folder.name, folder == own) == ("preset", False)
+
+
+def test_a_layout_without_sql_of_its_own_says_so(load: Load) -> None:
+    """What it cannot bring is named, before anything is done."""
+    with pytest.raises(errors.ManifestInvalid, match="layout 'emmett' brings no SQL of its own"):
+        load(SMALL + 'layout = "emmett"\ninstall = "preset"\n')
+    with pytest.raises(errors.ManifestInvalid, match="layout 'custom' brings no SQL of its own"):
+        load(CUSTOM.replace('layout = "custom"', 'layout = "custom"\ninstall = "preset"'))
+
+
 def test_a_custom_layout_is_spelled_out(load: Load) -> None:
     """Everything that a preset says can be said in the manifest."""
     layout = load(CUSTOM).event_store.layout

@@ -74,6 +74,9 @@ on conflict (schema_name) do update
 -- select_installed --
 select file, checksum from {own}.installed where schema_name = %(schema)s
 
+-- select_all_installed --
+select schema_name as schema, file, checksum from {own}.installed
+
 -- record_installed --
 insert into {own}.installed (schema_name, file, checksum)
 values (%(schema)s, %(file)s, %(checksum)s)
