@@ -157,8 +157,14 @@ class MigrationEdited(UsageError):
     """Migrations of schema {schema!r} were edited after they had been applied: {migrations}."""
 
     code = "migration_edited"
-    cure = "restore the files and write a new migration; a projection can be made anew: reset --schema {schema}"
-    mends = ("balados-db reset --schema {schema} --dry-run",)
+    cure = "restore the files and write a new migration"
+    mends = ("balados-db verify",)
+
+    def of_projection(self) -> MigrationEdited:
+        """Say what else there is: a schema that is rebuilt from events can follow its files."""
+        self.hint += f"; or make the projection anew from them: balados-db reset --schema {self.facts['schema']}"
+        self.mends = ("balados-db reset --schema {schema} --dry-run",)
+        return self
 
 
 class MigrationFileMissing(UsageError):

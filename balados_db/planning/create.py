@@ -5,7 +5,13 @@ from __future__ import annotations
 from balados_db.errors import InstallSqlMissing, UnknownEventStore
 from balados_db.model import DatabaseState, Files, Manifest
 from balados_db.planning.facts import migration_facts
-from balados_db.planning.migrate import joined, migration_phases, refuse_disagreement, store_additions
+from balados_db.planning.migrate import (
+    joined,
+    migration_phases,
+    migration_warnings,
+    refuse_disagreement,
+    store_additions,
+)
 from balados_db.planning.plan import Phase, Plan
 from balados_db.planning.refusals import refuse_unfinished
 from balados_db.planning.steps import (
@@ -42,7 +48,7 @@ def plan_init(
     store = _store_steps(state, manifest, install)
     names = tuple(schema.name for schema in manifest.migrated)
     for name in names:
-        refuse_disagreement(state.schema(name), files.get(name, ()))
+        refuse_disagreement(state.schema(name), files.get(name, ()), manifest)
     bare = [
         CreateSchema(schema=schema.name)
         for schema in manifest.schemas
@@ -55,7 +61,7 @@ def plan_init(
         command=command,
         identity=state.identity,
         phases=joined(first, migrations),
-        warnings=_warnings(state, manifest, install),
+        warnings=(*_warnings(state, manifest, install), *migration_warnings(state, files, names)),
         preconditions=migration_facts(state, files, names),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from balados_db.errors import MigrationEdited, MigrationFileMissing, NeedsOwnSession
-from balados_db.model import DatabaseState, Files, Manifest, Migration, SchemaState
+from balados_db.model import DatabaseState, Files, Manifest, Migration, SchemaKind, SchemaState
 from balados_db.planning.facts import migration_facts
 from balados_db.planning.plan import Phase, Plan
 from balados_db.planning.refusals import refuse_unfinished
@@ -18,6 +18,7 @@ from balados_db.planning.steps import (
     Step,
     listed,
 )
+from balados_db.sql_text import is_empty
 
 
 def pending(found: SchemaState, files: tuple[Migration, ...]) -> tuple[Migration, ...]:
@@ -59,7 +60,7 @@ def plan_migrate(
     refuse_unfinished(state)
     names = tuple(schemas)
     for name in names:
-        refuse_disagreement(state.schema(name), files.get(name, ()))
+        refuse_disagreement(state.schema(name), files.get(name, ()), manifest)
     phases = migration_phases(state, files, names)
     added = store_additions(state, manifest) if store else []
     first: list[Step] = [] if state.own_schema or not (phases or added) else [CreateRecords()]
@@ -67,7 +68,7 @@ def plan_migrate(
         command="migrate",
         identity=state.identity,
         phases=joined([*first, *added], phases),
-        warnings=_warnings(state, files, names),
+        warnings=migration_warnings(state, files, names),
         preconditions=migration_facts(state, files, names),
     )
 
@@ -80,11 +81,13 @@ def store_additions(state: DatabaseState, manifest: Manifest) -> list[Step]:
     return [AddToEventStore(schema=declared.name, files=state.missing_additions)]
 
 
-def refuse_disagreement(found: SchemaState, files: tuple[Migration, ...]) -> None:
+def refuse_disagreement(found: SchemaState, files: tuple[Migration, ...], manifest: Manifest) -> None:
     """Refuse where an applied migration was edited or its file is gone."""
     changed = edited(found, files)
     if changed:
-        raise MigrationEdited(schema=found.name, migrations=listed(changed), ids=list(changed))
+        error = MigrationEdited(schema=found.name, migrations=listed(changed), ids=list(changed))
+        declared = manifest.schema(found.name)
+        raise error.of_projection() if declared and declared.kind is SchemaKind.PROJECTION else error
     gone = without_file(found, files)
     if gone:
         raise MigrationFileMissing(schema=found.name, migrations=listed(gone), ids=list(gone))
@@ -145,8 +148,15 @@ def joined(first: list[Step], phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
     return (Phase(name="prepare", steps=tuple(first)), *phases)
 
 
-def _warnings(state: DatabaseState, files: Files, names: tuple[str, ...]) -> tuple[str, ...]:
-    late = {name: out_of_order(state.schema(name), files.get(name, ())) for name in names}
-    return tuple(
-        f"{name}: {listed(ids)} stands before migrations that are applied already" for name, ids in late.items() if ids
-    )
+def migration_warnings(state: DatabaseState, files: Files, names: tuple[str, ...]) -> tuple[str, ...]:
+    """What of the pending migrations is most likely not meant."""
+    said = []
+    for name in names:
+        found, here = state.schema(name), files.get(name, ())
+        if late := out_of_order(found, here):
+            said.append(f"{name}: {listed(late)} stands before migrations that are applied already")
+        if empty := tuple(m.id for m in pending(found, here) if m.is_sql and is_empty(m.source)):
+            said.append(
+                f"{name}: {listed(empty)} holds no statement: once it is applied, what is written later never is"
+            )
+    return tuple(said)

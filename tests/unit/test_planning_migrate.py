@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from balados_db import errors
-from balados_db.model import AppliedMigration, DatabaseState, Manifest, Migration
+from balados_db.model import AppliedMigration, DatabaseState, Manifest, Migration, SchemaKind
 from balados_db.planning.migrate import plan_migrate
 from balados_db.planning.plan import Danger, Plan
 from balados_db.planning.steps import AddToEventStore, ApplyMigrations
@@ -183,6 +183,31 @@ def test_what_is_out_of_order_is_said() -> None:
     """A file that stands before applied ones may not mean what its author thinks: the plan warns."""
     assert ROWS[0].plan().warnings == ()
     assert any("0000_stats" in text for text in Row(id="", phases="", files=BEFORE).plan().warnings)
+
+
+def test_a_migration_that_holds_nothing_yet_is_said() -> None:
+    """Whoever runs `up` between `new` and writing the file would never see its content applied."""
+    empty = migration("0003_stats", "-- stats\n\n")
+    applied = {**FILES, STATS: (FILES[STATS][0], replace(FILES[STATS][1], source=""))}
+
+    assert any("0003_stats holds no statement" in text for text in warned({**FILES, STATS: (*FILES[STATS], empty)}))
+    assert warned({**FILES, STATS: (*FILES[STATS], THIRD)}) == warned(applied) == ()
+
+
+def warned(files: Mapping[str, tuple[Migration, ...]]) -> tuple[str, ...]:
+    """What a plan of these files warns of."""
+    return Row(id="", phases="", files=files).plan().warnings
+
+
+@pytest.mark.parametrize(("kind", "anew"), [(SchemaKind.PROJECTION, True), (SchemaKind.PERMANENT, False)])
+def test_only_a_projection_can_be_made_anew(kind: SchemaKind, anew: bool) -> None:
+    """What exists nowhere else is not to be reset because somebody edited a file."""
+    schemas = tuple(replace(s, kind=kind) if s.name == STATS else s for s in MANIFEST.schemas)
+    with pytest.raises(errors.MigrationEdited) as caught:
+        plan_migrate(STATE, replace(MANIFEST, schemas=schemas), EDITED, PLAIN)
+
+    assert (f"reset --schema {STATS}" in caught.value.hint) is anew
+    assert ("reset" in caught.value.next_actions[0]) is anew
 
 
 EDITED = {**FILES, STATS: (migration("0001_stats", "select 2;\n"), FILES[STATS][1])}
