@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from balados_db.checkup import Checkup
     from balados_db.finding import Finding
 
+WRITE_LOCK = (
+    "balados-db",
+    "check",
+    "--write-lock",
+)  # which takes migrations as they are: only new ones are judged then
+MANY = 10  # findings of squawk's, from which on somebody has to be told how to begin
+
 # Where a format's reader counts paths from; the working directory where that is not set.
 ROOTS = {"github": "GITHUB_WORKSPACE", "gitlab": "CI_PROJECT_DIR"}
 
@@ -62,6 +69,7 @@ def check(
     findings = (*(look(file, named) if done else seen).findings, *verdict.findings)
     shown = tuple(relative(f, base) for f in findings if seen.concerns(f))
     counted = _counted(seen)
+    next = (WRITE_LOCK,) if _could_be_locked(seen, named, shown) else ()
     return Report(
         command=session.command,
         done=done,
@@ -77,7 +85,8 @@ def check(
             squawk=verdict.version,
             checked=counted,
         ),
-        text=None if form == "json" else _text(form, shown, counted, seen_from(file, base), done),
+        text=None if form == "json" else _text(form, shown, counted, seen_from(file, base), done, next),
+        next=next,
     )
 
 
@@ -127,14 +136,30 @@ def _counted(seen: Checkup) -> CheckedFiles:
 
 
 def _text(
-    form: str, findings: tuple[Finding, ...], counted: CheckedFiles, manifest: str, done: tuple[StepResult, ...]
+    form: str,
+    findings: tuple[Finding, ...],
+    counted: CheckedFiles,
+    manifest: str,
+    done: tuple[StepResult, ...],
+    next: tuple[tuple[str, ...], ...],
 ) -> str:
     from balados_db.rendering import annotations
 
     if form == "gitlab":
         return annotations.gitlab(findings, manifest)
     lines = annotations.github(findings) if form == "github" else annotations.lines(findings)
-    return "\n".join((*lines, *(step.summary for step in done), _in_words(counted, len(findings))))
+    hints = (
+        f"`{' '.join(words)}` takes migrations as they are: from then on only new ones are judged" for words in next
+    )
+    return "\n".join((*lines, *(step.summary for step in done), _in_words(counted, len(findings)), *hints))
+
+
+def _could_be_locked(seen: Checkup, named: frozenset[Path], findings: tuple[Finding, ...]) -> bool:
+    """Whether a lock file would take the noise away: nothing is written down, and somebody's opinions are many."""
+    from balados_db.finding_codes import SQUAWK
+
+    opinions = sum(found.code.startswith(SQUAWK) and found.file is not None for found in findings)
+    return seen.lock is None and seen.sound and not named and opinions >= MANY
 
 
 def _in_words(counted: CheckedFiles, found: int) -> str:

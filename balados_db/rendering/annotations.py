@@ -13,15 +13,52 @@ _GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: 
 _GITLAB = {Severity.ERROR: "major", Severity.WARNING: "minor", Severity.NOTE: "info"}
 
 
+# ── people ───────────────────────────────────────────────────────────────────────────────────────────────
+
+FILES = 8  # of one thing that is found again and again; programs get each
+
+
 def lines(findings: Sequence[Finding]) -> Iterator[str]:
-    """`file:line: severity: message [code]` as editors and people know it; what to do is said once below."""
+    """`file:line: severity: message [code]` as editors and people know it; what to do is said once below.
+
+    What is said in the same words of several places is said once, with the places below it.
+    """
     said: set[tuple[str, str]] = set()
-    for finding in findings:
-        at = f"{finding.file}:{finding.line}: " if finding.line else f"{finding.file}: " if finding.file else ""
-        yield f"{at}{finding.severity.value}: {finding.message} [{finding.code}]"
-        if finding.cure and (finding.code, finding.cure) not in said:
-            yield f"  → {finding.cure}"
-        said.add((finding.code, finding.cure))
+    for same in _alike(findings):
+        first = same[0]
+        at = f"{_place(first)}: " if first.file and len(same) == 1 else ""
+        yield f"{at}{first.severity.value}: {first.message} [{first.code}]"
+        if first.cure and (first.code, first.cure) not in said:
+            yield f"  → {first.cure}"
+        said.add((first.code, first.cure))
+        if len(same) > 1:
+            yield from _places(same)
+
+
+def _alike(findings: Sequence[Finding]) -> Iterator[Sequence[Finding]]:
+    """Findings that differ in their places alone, in the order of the first of them; without a file each by itself."""
+    groups: dict[object, list[Finding]] = {}
+    for number, found in enumerate(findings):
+        key = (found.severity, found.code, found.message, found.cure) if found.file else number
+        groups.setdefault(key, []).append(found)
+    return iter(groups.values())
+
+
+def _place(finding: Finding) -> str:
+    return f"{finding.file}:{finding.line}" if finding.line else str(finding.file)
+
+
+def _places(same: Sequence[Finding]) -> Iterator[str]:
+    """A line a file; of many the first ones."""
+    files: dict[str, list[str]] = {}
+    for found in same:
+        files.setdefault(str(found.file), []).extend([str(found.line)] if found.line else [])
+    shown = len(files) if len(files) <= FILES + 1 else FILES  # "and 1 more" would take the line that it has
+    for file, numbers in [*files.items()][:shown]:
+        yield f"    {file}:{', '.join(numbers)}" if numbers else f"    {file}"
+    if len(files) > shown:
+        rest = sum(len(numbers) or 1 for numbers in [*files.values()][shown:])
+        yield f"    and {rest} more in {len(files) - shown} other files; --format json has each"
 
 
 # ── GitHub ───────────────────────────────────────────────────────────────────────────────────────────────

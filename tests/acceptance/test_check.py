@@ -409,6 +409,26 @@ def test_squawk_is_asked(check: Check, project: Path) -> None:
     assert check("--json", squawk=True).json["result"]["findings"] == []
 
 
+def test_what_squawk_says_again_and_again_is_said_once(check: Check, project: Path) -> None:
+    """People read a rule once, with the places below it; programs get each; a lock file is how to begin."""
+    for number in range(3, 13):
+        migration(project, f"kept/{number:04}_t", f"create table t{number} (a int,\n b int);")
+    done, counted = check(squawk=True), check("--format", "json", squawk=True).json
+    github = check("--format", "github", squawk=True).out
+    rule = [line for line in done.out.splitlines() if "[squawk_prefer_bigint_over_int]" in line]
+
+    assert (len(rule), rule[0].startswith("warning: ")) == (1, True)
+    assert "\n    migrations/kept/0003_t.sql:1, 2\n" in done.out
+    assert "\n    and 4 more in 2 other files; --format json has each\n" in done.out
+    assert sum(f["code"] == "squawk_prefer_bigint_over_int" for f in counted["result"]["findings"]) == 20
+    assert github.count("title=balados-db squawk_prefer_bigint_over_int::") == 20
+    assert counted["next_actions"] == [["balados-db", "check", "--write-lock"]]
+    assert "`balados-db check --write-lock` takes migrations as they are" in done.out
+
+    assert check("--write-lock", squawk=True).status == 4
+    assert "squawk_prefer" not in check(squawk=True).out
+
+
 def test_squawk_has_a_file_of_its_own(check: Check, project: Path) -> None:
     """Rules that the project excludes in .squawk.toml beside the manifest stay excluded."""
     migration(project, "kept/0002_b", "alter table a add n int not null;")
