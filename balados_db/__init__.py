@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from balados_db.library.plans import plan_reset as plan_reset
     from balados_db.library.plans import plan_rollback as plan_rollback
     from balados_db.library.plans import plan_up as plan_up
-    from balados_db.manifest import find_manifest as find_manifest
-    from balados_db.manifest import load_manifest as load_manifest
+    from balados_db.manifest.loading import load_manifest as load_manifest
+    from balados_db.manifest.place import find_manifest as find_manifest
     from balados_db.model import DatabaseState as DatabaseState
     from balados_db.model import Manifest as Manifest
     from balados_db.model import SchemaKind as SchemaKind
@@ -61,7 +61,8 @@ _NAMES = {
     "library.deeds": "execute rebuild_status rebuild_wait",
     "library.plans": "Prepared plan_adopt plan_create plan_environment plan_init plan_migrate plan_reset plan_rollback "
     "plan_up",
-    "manifest": "find_manifest load_manifest",
+    "manifest.loading": "load_manifest",
+    "manifest.place": "find_manifest",
     "model": "DatabaseState Manifest SchemaKind Scope",
     "planning.plan": "Danger Plan",
     "planning.rebuild": "Course",

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from balados_db.guess import Confidence, Guess
 from balados_db.likeness import Filling, Strength, alike, fillings
-from balados_db.manifest import invalid_name
-from balados_db.manifest_file import OWN_SQL
+from balados_db.manifest.names import invalid_name
+from balados_db.manifest.sections import OWN_SQL
 from balados_db.manifest_proposal import Existing, ExistingSchema, FoundCheckpoints, KnownStore
 from balados_db.model import SchemaKind, TableName
 

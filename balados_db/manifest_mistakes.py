@@ -9,7 +9,8 @@ from typing import Any
 
 from balados_db.errors import ManifestInvalid
 from balados_db.finding import Finding
-from balados_db.manifest import parse_manifest, read_toml
+from balados_db.manifest.decoding import read_toml
+from balados_db.manifest.loading import parse_manifest
 from balados_db.manifest_lines import Lines, path_of
 from balados_db.manifest_lines import Path as Keys
 from balados_db.model import Manifest

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from balados_db.example import root
 from balados_db.likeness import Places
-from balados_db.manifest import PRESETS
+from balados_db.manifest.store import PRESETS
 from balados_db.migration_files import checksum, normalised
 from balados_db.model import TableName
 
@@ -86,7 +86,7 @@ def known_stores() -> tuple[KnownStore, ...]:
 def _known(layout: str, preset: Mapping[str, object]) -> KnownStore:
     import msgspec
 
-    from balados_db.manifest_file import PresetSection
+    from balados_db.manifest.sections import PresetSection
 
     section = msgspec.convert(preset, PresetSection)
     live = section.liveness.table if section.liveness else None

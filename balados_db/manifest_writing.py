@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from balados_db.discovery import Inferred
 from balados_db.guess import Confidence, Guess
-from balados_db.manifest_file import OWN_SQL
+from balados_db.manifest.sections import OWN_SQL
 from balados_db.manifest_proposal import ExistingSchema, FoundCheckpoints, KnownStore
 from balados_db.migration_folders import folders_of
 from balados_db.model import TableName

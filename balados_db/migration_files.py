@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from balados_db.errors import MigrationInvalid, MigrationsMissing
-from balados_db.manifest_place import ROLLBACK, is_migration
+from balados_db.manifest.place import ROLLBACK, is_migration
 from balados_db.model import Manifest, Migration
 
 _DIRECTIVE = re.compile(r"^\s*--\s*(?P<name>depends|transactional)\s*:\s*(?P<value>.*?)\s*$", re.IGNORECASE)

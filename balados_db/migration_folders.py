@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from balados_db.manifest_place import is_migration
+from balados_db.manifest.place import is_migration
 
 DEPTH = 6
 MOST_FOLDERS = 5000

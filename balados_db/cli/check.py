@@ -16,7 +16,7 @@ from balados_db.answers.files import CheckAnswer, CheckedFiles
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.errors import UsageError
-from balados_db.manifest_place import FILE_NAME
+from balados_db.manifest.place import FILE_NAME
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def check(
     if accept and not write_lock:
         raise UsageError(problem="--accept goes with --write-lock")
     from balados_db.checkup import look, relative, seen_from
-    from balados_db.manifest import find_manifest
+    from balados_db.manifest.place import find_manifest
     from balados_db.squawk import Verdict, ask
 
     base = Path(os.environ.get(ROOTS.get(form, "")) or Path.cwd()).resolve()

@@ -92,7 +92,7 @@ def schema(session: Session) -> Report:
     """Needs neither a manifest nor a database."""
     import json
 
-    from balados_db.manifest_file import json_schema
+    from balados_db.manifest.sections import json_schema
 
     found = json_schema()
     text = json.dumps(found, indent=2, ensure_ascii=False)
@@ -120,7 +120,7 @@ def schema(session: Session) -> Report:
 )
 def init(session: Session, out: str | None, kinds: tuple[str, ...]) -> Report:
     """Look at the database, infer, ask, propose."""
-    from balados_db.manifest_file import FILE_NAME
+    from balados_db.manifest.place import FILE_NAME
 
     file = None if out == "-" else Path(out or session.options.manifest or FILE_NAME)
     if file is not None and file.exists():

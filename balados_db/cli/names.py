@@ -10,7 +10,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from balados_db.manifest_place import as_it_stands, find_manifest, is_migration
+from balados_db.manifest.place import as_it_stands, find_manifest, is_migration
 
 
 class Name(click.types.StringParamType):

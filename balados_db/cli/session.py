@@ -33,7 +33,8 @@ class Session:
     @cached_property
     def manifest(self) -> Manifest:
         """The manifest, as far as it concerns this session's database, or the error that says what is wrong with it."""
-        from balados_db.manifest import find_manifest, load_manifest
+        from balados_db.manifest.loading import load_manifest
+        from balados_db.manifest.place import find_manifest
 
         whole = load_manifest(find_manifest(self.options.manifest))
         return whole if self.database is None else whole.part(self.database)

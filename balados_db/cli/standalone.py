@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def manifest_file(session: Session) -> Path | None:
     """Where the manifest is, right or wrong; None where none is found. One that was named must be there."""
-    from balados_db.manifest import find_manifest
+    from balados_db.manifest.place import find_manifest
 
     try:
         return find_manifest(session.options.manifest)

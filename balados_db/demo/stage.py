@@ -21,7 +21,7 @@ from balados_db import example
 from balados_db.embedded import EmbeddedServer
 from balados_db.errors import DemoFailed
 from balados_db.exits import ExitStatus
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from balados_db.model import Manifest
 from balados_db.postgres.connection import connect
 from balados_db.postgres.source import Source

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import sql
 
 from balados_db.likeness import places
-from balados_db.manifest import preset_checkpoints
+from balados_db.manifest.checkpoints import preset_checkpoints
 from balados_db.manifest_proposal import (
     Existing,
     ExistingSchema,

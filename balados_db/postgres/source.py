@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import zip_longest
 
 from balados_db.errors import InvalidUrl, NoUrl, NoUrlFor
-from balados_db.manifest import url_variable
+from balados_db.manifest.names import url_variable
 from balados_db.model import MAIN, Manifest
 from balados_db.postgres.url import understood
 from balados_db.redaction import remember, remember_password

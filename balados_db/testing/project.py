@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from balados_db import __version__
 from balados_db.errors import AcrossDatabases
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from balados_db.model import MAIN
 
 if TYPE_CHECKING:

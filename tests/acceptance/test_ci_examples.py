@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from balados_db.testing.database import Database as Cloned
 from balados_db.testing.databases import Databases
 from balados_db.testing.events import Events

@@ -16,7 +16,7 @@ import pytest
 from balados_db import example
 from balados_db.demo.proof import Content, differences
 from balados_db.demo.story import NAMES
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from balados_db.model import SchemaKind, TableName
 from tests.conftest import COMMAND, Result, clean_environment
 

@@ -9,7 +9,7 @@ import pytest
 
 from balados_db.errors import StalePlan
 from balados_db.execution.planners import environment_planner
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from balados_db.postgres.connection import connect
 from balados_db.postgres.source import Source
 from tests.conftest import EXAMPLE, Database, Result

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import tomli
 
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from balados_db.model import Manifest, SchemaKind, TableName
 from tests.acceptance.terminal import Terminal
 from tests.conftest import EXAMPLE, ROOT, Database, Result

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from balados_db.postgres.journal import open_journal
 from tests.acceptance.terminal import Terminal, plain
 from tests.conftest import COMMAND, EXAMPLE, Database, Result, clean_environment

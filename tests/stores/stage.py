@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from balados_db.postgres.eventstore import in_store
 from tests.conftest import COMMAND, Database, Result, clean_environment
 

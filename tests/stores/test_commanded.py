@@ -4,7 +4,7 @@ tests/integration/test_projector.py, and `balados-db demo` shows it.
 
 from __future__ import annotations
 
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from tests.conftest import EXAMPLE, Database
 from tests.stores.stage import Run
 

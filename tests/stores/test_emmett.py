@@ -16,7 +16,7 @@ import tomli
 from psycopg import connect
 
 from balados_db.execution.positions import rewind
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from tests.conftest import Database, clean_environment
 from tests.stores import node_modules
 from tests.stores.stage import Run, Stage, eventually, runner, running, stage

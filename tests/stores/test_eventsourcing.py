@@ -18,7 +18,7 @@ from psycopg import connect
 from psycopg.conninfo import conninfo_to_dict
 
 from balados_db.execution.positions import rewind
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from tests.conftest import ROOT, Database, Result, clean_environment
 from tests.holding import Held
 from tests.stores.stage import Run, Stage, eventually, runner, running, stage

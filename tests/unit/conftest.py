@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from balados_db.manifest import load_manifest
-from balados_db.manifest_file import FILE_NAME
+from balados_db.manifest.loading import load_manifest
+from balados_db.manifest.place import FILE_NAME
 from tests.unit.manifests import Load, Write
 
 

@@ -28,8 +28,8 @@ from balados_db.errors import BaladosDbError
 from balados_db.execution.handlers import HANDLERS
 from balados_db.exits import ExitStatus
 from balados_db.finding_codes import FINDING_CODES
-from balados_db.manifest import PRESETS
-from balados_db.manifest_file import PresetSection
+from balados_db.manifest.sections import PresetSection
+from balados_db.manifest.store import PRESETS
 from balados_db.model import TableName
 from balados_db.planning.steps import ALL_STEPS, Step
 from balados_db.postgres.queries import blocks
@@ -40,7 +40,7 @@ PACKAGE = Path(balados_db.__file__).parent
 # ── the table of rooms ───────────────────────────────────────────────────────────────────────────────────
 
 WORDS = """
-errors exits finding finding_codes model manifest manifest_place manifest_file manifest_lines manifest_mistakes
+errors exits finding finding_codes model manifest manifest_lines manifest_mistakes
 manifest_check manifest_proposal migration_files migration_check lock_file checkup squawk sql_text toml_text likeness
 guess discovery manifest_writing migration_folders reference decision_tree example
 canonical plan_file
@@ -75,8 +75,8 @@ HOMES = {
     "sqlparse": "postgres/migrations.py",
     "rich": "rendering/ demo/",
     "psycopg": "postgres/ execution/ library/ demo/ testing/",
-    "msgspec": "manifest.py manifest_file.py manifest_proposal.py plan_file.py rendering/envelope.py rendering/schemas.py",
-    "tomli": "manifest.py manifest_place.py manifest_lines.py manifest_proposal.py lock_file.py",
+    "msgspec": "manifest/ manifest_proposal.py plan_file.py rendering/envelope.py rendering/schemas.py",
+    "tomli": "manifest/ manifest_lines.py manifest_proposal.py lock_file.py",
     "pytest": "testing/",
     "testcontainers": "testing/",
     "docker": "testing/",

@@ -14,7 +14,7 @@ from balados_db.checkup import Checkup, look
 from balados_db.errors import LockFileInvalid, UsageError
 from balados_db.finding import Severity
 from balados_db.lock_file import lock_beside, read_lock, renewed, text_of
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from balados_db.sql_text import code_of, is_empty, statements
 from balados_db.squawk import ask
 from tests.conftest import EXAMPLE, ROOT

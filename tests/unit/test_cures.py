@@ -9,7 +9,7 @@ import pytest
 import sqlparse
 
 from balados_db import errors
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from balados_db.model import (
     CheckpointState,
     CheckpointTable,

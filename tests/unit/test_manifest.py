@@ -9,8 +9,10 @@ import pytest
 import tomli
 
 from balados_db import errors
-from balados_db.manifest import PRESETS, find_manifest, load_manifest
-from balados_db.manifest_file import FILE_NAME, json_schema
+from balados_db.manifest.loading import load_manifest
+from balados_db.manifest.place import FILE_NAME, find_manifest
+from balados_db.manifest.sections import json_schema
+from balados_db.manifest.store import PRESETS
 from balados_db.model import CheckpointTable, Liveness, SchemaKind, Scope, TableName
 from tests.conftest import EXAMPLE
 from tests.unit.builders import table

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from balados_db import errors
-from balados_db.manifest import invalid_name, load_manifest
-from balados_db.manifest_file import FILE_NAME
+from balados_db.manifest.loading import load_manifest
+from balados_db.manifest.names import invalid_name
+from balados_db.manifest.place import FILE_NAME
 from tests.unit.manifests import CUSTOM, SMALL, Write
 
 # ── mistakes ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from balados_db import errors
-from balados_db.manifest import load_manifest
+from balados_db.manifest.loading import load_manifest
 from balados_db.migration_files import checksum, read_all, read_migrations
 from balados_db.model import Migration
 from tests.conftest import EXAMPLE

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from balados_db.manifest_place import FILE_NAME as FILE_NAME
+from balados_db.manifest.place import FILE_NAME
 from balados_db.model import (
     SchemaKind,
 )

@@ -1,0 +1,1 @@
+"""The manifest: found, read, checked, resolved into what it means."""
