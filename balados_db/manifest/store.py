@@ -22,7 +22,9 @@ class Store:
         self.written = written
         stores = [name for name, section in written.said.schemas.items() if section.kind is SchemaKind.EVENT_STORE]
         if len(stores) > 1:
-            raise written.invalid(f"schemas.{stores[1]}", "only one schema can be the event store")
+            raise written.invalid(
+                f"schemas.{stores[1]}", "only one schema can be the event store; the other needs a manifest of its own"
+            )
         if written.said.event_store and not stores:
             raise written.invalid("event_store", 'no schema has kind = "event_store"')
         self.schema = stores[0] if stores else None

@@ -72,6 +72,7 @@ class DatabaseState:
     journal: Journal | None = None  # a reset that is to be finished first
     event_store: bool = False  # every table that proves the declared event store is there
     event_store_tables: tuple[str, ...] = ()  # those of them that are there
+    event_store_like: str | None = None  # the layout that its schema proves instead of the declared one
     event_tables: tuple[TableName, ...] = ()  # the store's own, with their partitions
     unclaimed: tuple[TableName, ...] = ()  # tables of positions that no projector claims
     missing_additions: tuple[str, ...] = ()

@@ -139,7 +139,7 @@ def _refuse_without_store(ground: Ground) -> None:
     store = ground.manifest.event_store
     if store is None or store.layout is None or ground.state.event_store:
         return
-    raise store_missing(store.name, tuple(t for t in store.layout.proof if t not in ground.state.event_store_tables))
+    raise store_missing(store, ground.state)
 
 
 # ── the transactions ─────────────────────────────────────────────────────────────────────────────────────

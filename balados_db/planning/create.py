@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from balados_db.errors import InstallSqlMissing, UnknownEventStore
 from balados_db.model import DatabaseState, Files, Manifest
+from balados_db.planning.culprits import lacking, store_missing
 from balados_db.planning.facts import migration_facts
 from balados_db.planning.migrate import (
     joined,
@@ -73,12 +74,15 @@ def _store_steps(state: DatabaseState, manifest: Manifest, install: tuple[str, .
     if not install:
         raise InstallSqlMissing(directory=str(store.install))
     assert store.layout is not None
+    if state.event_store_like:
+        raise store_missing(store, state)
     if not state.event_store_tables:
         return [InstallEventStore(schema=store.name, files=install)]
     if not state.event_store:
-        missing = tuple(t for t in store.layout.proof if t not in state.event_store_tables)
         raise UnknownEventStore(
-            schema=store.name, missing=listed(missing), hint="it holds a part of one: finish or remove that part first"
+            schema=store.name,
+            missing=listed(lacking(store, state)),
+            hint="it holds a part of one: finish or remove that part first",
         )
     return store_additions(state, manifest)
 

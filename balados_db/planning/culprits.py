@@ -22,6 +22,7 @@ from balados_db.errors import (
 from balados_db.model import (
     CheckpointState,
     CheckpointTable,
+    DatabaseState,
     Journal,
     LiveProjector,
     Manifest,
@@ -111,11 +112,18 @@ def store_in_scope(schema: SchemaDeclaration, proof: tuple[str, ...]) -> EventSt
     )
 
 
-def store_missing(schema: str, missing: tuple[str, ...]) -> UnknownEventStore:
+def store_missing(store: SchemaDeclaration, state: DatabaseState) -> UnknownEventStore:
     """No event store where the manifest declares one."""
-    cure = "install it with balados-db init, or correct `layout` in the manifest"
-    objects = [of_table(schema, name, "is not there", cure) for name in missing]
-    return UnknownEventStore(schema=schema, missing=listed(missing), objects=objects, hint=cure)
+    missing = lacking(store, state)
+    cure = cures.of_missing_store(store.name, state.event_store_like, state.store_in)
+    objects = [of_table(store.name, name, "is not there", cure) for name in missing]
+    return UnknownEventStore(schema=store.name, missing=listed(missing), objects=objects, hint=cure)
+
+
+def lacking(store: SchemaDeclaration, state: DatabaseState) -> tuple[str, ...]:
+    """Those tables of the declared event store that are not there."""
+    proof = store.layout.proof if store.layout else ()
+    return tuple(table for table in proof if table not in state.event_store_tables)
 
 
 def tables_missing(projector: Projector, found: Mapping[TableName, Relation | None]) -> ProjectorTablesMissing:

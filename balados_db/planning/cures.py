@@ -13,6 +13,7 @@ from typing import Any
 from balados_db.model import Manifest, Need, Outsider, SchemaKind
 from balados_db.planning.steps import listed
 from balados_db.toml_text import key
+from balados_db.toml_text import quoted as quoted_text
 
 SHARED = "shared"  # a schema to make where the manifest keeps none
 
@@ -157,6 +158,18 @@ def _for_need(outsider: Outsider, need: Need, around: Surroundings) -> str:
         table=outsider.table,
         part=outsider.part,
     )
+
+
+def of_missing_store(schema: str, like: str | None, elsewhere: tuple[str, ...] = ()) -> str:
+    """What to do about a declared event store that is not there.
+
+    `like` is the layout of the one that is, `elsewhere` are schemas that hold one of the declared layout.
+    """
+    if like is not None:
+        return f"it holds another store: say layout = {quoted_text(like)} in [schemas.{key(schema)}]"
+    if elsewhere:
+        return f"such a store lies in {listed(elsewhere)}: declare that schema instead"
+    return "install it with balados-db init, or correct `layout` in the manifest"
 
 
 def moved(type_: str, identity: str, home: str) -> str:

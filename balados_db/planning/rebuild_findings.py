@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from balados_db.finding import Finding, error, warning
 from balados_db.model import DatabaseState, Manifest
+from balados_db.planning.cures import of_missing_store
 from balados_db.planning.rebuild import Course, Pace, Standing, may_count_less
 from balados_db.planning.status import CURES
 
@@ -78,7 +79,9 @@ def _unknown(standing: Standing, state: DatabaseState, manifest: Manifest) -> tu
     if store is None:
         return "the manifest declares no event store", "declare the schema that holds the events"
     if not state.event_store:
-        return f"no event store is installed in {store.name}", CURES["event_store_missing"]
+        like = state.event_store_like
+        cure = of_missing_store(store.name, like) if like else CURES["event_store_missing"]
+        return f"{'another' if like else 'no'} event store is installed in {store.name}", cure
     if standing.head is None:
         cure = "let `head` in the manifest answer with a number, in an empty store too, and let this role read it"
         return "the number of the newest event is unknown", cure

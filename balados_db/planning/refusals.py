@@ -26,7 +26,9 @@ from balados_db.model import (
     Manifest,
     Outsider,
     Projector,
+    Relation,
     RelationKind,
+    Role,
     Scope,
     TableName,
 )
@@ -67,7 +69,7 @@ def refuse_environment(state: DatabaseState, manifest: Manifest, scope: Scope) -
 
 def refuse_positions(state: DatabaseState, manifest: Manifest, request: ResetRequest, shape: Shape) -> None:
     """Refuse to move what must not move, and to leave behind what nobody would rebuild."""
-    _refuse_half_a_store(state, manifest)
+    _refuse_another_store(state, manifest)
     for table in state.no_tables:
         raise NoTable(table=table, objects=[_no_table(table)])
     if not shape.events_go:
@@ -125,12 +127,18 @@ def _strangers(state: DatabaseState, manifest: Manifest) -> dict[str, list[tuple
     return found
 
 
-def _refuse_half_a_store(state: DatabaseState, manifest: Manifest) -> None:
-    """A store that is there in part is one whose projectors cannot be seen to live."""
+def _refuse_another_store(state: DatabaseState, manifest: Manifest) -> None:
+    """Of a store that is there in part, of another kind or elsewhere nobody sees positions or living projectors."""
     store = manifest.event_store
-    if store is None or store.layout is None or state.event_store or not state.event_store_tables:
+    if store is None or store.layout is None or state.event_store:
         return
-    raise culprits.store_missing(store.name, tuple(t for t in store.layout.proof if t not in state.event_store_tables))
+    spelled_wrong = store.layout.name == "custom" and any(_is_content(r) for r in state.schema(store.name).tables)
+    if state.event_store_tables or state.event_store_like or state.store_in or spelled_wrong:
+        raise culprits.store_missing(store, state)
+
+
+def _is_content(relation: Relation) -> bool:
+    return relation.role is Role.CONTENT
 
 
 def _no_table(table: TableName) -> dict[str, Any]:

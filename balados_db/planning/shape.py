@@ -27,6 +27,7 @@ from balados_db.model import (
 )
 from balados_db.planning.companions import Company, gather, shown_by, with_partitions
 from balados_db.planning.culprits import (
+    lacking,
     store_in_scope,
     store_missing,
     tables_missing,
@@ -310,9 +311,8 @@ def _store_way(state: DatabaseState, manifest: Manifest, store: str | None) -> t
     declared = manifest.event_store
     assert declared is not None
     assert declared.layout is not None
-    missing = tuple(t for t in declared.layout.proof if t not in state.event_store_tables)
-    if missing:
-        raise store_missing(store, missing)
+    if lacking(declared, state):
+        raise store_missing(declared, state)
     why = "its tables' identity is what its library locks by; seeded anew"
     return (Way(schema=store, way="empty", why=why, holds=declared.holds),)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from balados_db.finding import Finding, Severity, note
+from balados_db.finding import Finding, Severity, error, note
 from balados_db.model import (
     MAIN,
     CheckpointState,
@@ -18,6 +18,7 @@ from balados_db.model import (
     SchemaState,
     untried,
 )
+from balados_db.planning.cures import of_missing_store
 from balados_db.planning.migrate import edited, out_of_order, pending, without_file
 from balados_db.planning.steps import listed
 
@@ -228,12 +229,19 @@ def _of_schemas(
 def _of_store(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
     store = manifest.event_store
     if store and not state.event_store:
-        yield _finding("event_store_missing", store.name, f"{store.name}: no event store is installed")
+        yield _missing_store(store.name, state.event_store_like)
     if store and state.event_store and state.missing_additions:
         said = f"the event store lacks what its install SQL adds: {listed(state.missing_additions)}"
         yield _finding("store_additions_missing", store.name, said)
     if store and store.layout and store.layout.untried:
         yield note("layout_untried", store.name, f"{store.name}: {untried(store.layout)}")
+
+
+def _missing_store(name: str, like: str | None) -> Finding:
+    if like is None:
+        return _finding("event_store_missing", name, f"{name}: no event store is installed")
+    said = f"{name}: holds an event store of the layout {like}, not the one that is declared"
+    return error("event_store_missing", name, said, of_missing_store(name, like))
 
 
 def _of_projector(p: ProjectorStatus) -> Iterator[Finding]:

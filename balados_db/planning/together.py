@@ -37,6 +37,7 @@ def together(states: Sequence[DatabaseState]) -> DatabaseState:
         journal=max((state.journal for state in states if state.journal), key=lambda j: j.done, default=None),
         event_store=store.event_store,
         event_store_tables=store.event_store_tables,
+        event_store_like=next((state.event_store_like for state in states if state.event_store_like), None),
         event_tables=store.event_tables,
         unclaimed=tuple(table for state in states for table in state.unclaimed),
         missing_additions=tuple(name for state in states for name in state.missing_additions),

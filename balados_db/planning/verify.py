@@ -205,11 +205,21 @@ def _of_extensions(state: DatabaseState, manifest: Manifest) -> Iterator[Finding
 # ── the event store ──────────────────────────────────────────────────────────────────────────────────────
 
 
+_HIDDEN = 'declare it with kind = "event_store": events exist nowhere else'
+_SECOND = "declare it permanent: a manifest has room for one event store, so this one needs a manifest of its own"
+
+
+def kept_stores(state: DatabaseState, manifest: Manifest) -> tuple[str, ...]:
+    """Other event stores of this kind that nothing can reset here: declared permanent, beside the one that is meant."""
+    permanent = {schema.name for schema in manifest.of_kind(SchemaKind.PERMANENT)}
+    return tuple(name for name in state.store_in if state.event_store and name in permanent)
+
+
 def _of_store(state: DatabaseState, manifest: Manifest, seen: Inspection) -> Iterator[Finding]:
-    for name in state.store_in:
+    for name in (name for name in state.store_in if name not in kept_stores(state, manifest)):
         declared = manifest.schema(name)
         said = f"{name}: holds the tables of an event store, but is {declared.kind.value if declared else 'undeclared'}"
-        yield error("event_store_hidden", name, said, 'declare it with kind = "event_store": events exist nowhere else')
+        yield error("event_store_hidden", name, said, _SECOND if state.event_store else _HIDDEN)
     store = manifest.event_store
     if store and store.layout and state.event_store:
         yield from of_guards(store.name, store.layout, seen.triggers)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
+from balados_db.manifest_proposal import known_stores
 from balados_db.migration_files import checksum, normalised
 from balados_db.model import (
     OWN_SCHEMA,
@@ -78,12 +79,24 @@ def _with_store(
     tables = tuple(entry for entry in layout.proof if entry in there)
     state = replace(state, event_store_tables=tables, event_store=len(tables) == len(layout.proof))
     if not state.event_store:
-        return state
+        return replace(state, event_store_like=_proved_instead(conn, store))
     return replace(
         state,
         head=read_head(conn, store.name, layout),
         subscriptions=read_subscriptions(conn, layout.liveness) if layout.liveness else (),
         live=read_living(conn, layout, ours),
+    )
+
+
+def _proved_instead(conn: Connection[Any], store: SchemaDeclaration) -> str | None:
+    """The known layout that this schema proves, where it does not hold the store that it is declared to."""
+    return next(
+        (
+            s.layout
+            for s in known_stores()
+            if matching(conn, s.proof, store.name).get(store.name, {}).keys() >= set(s.proof)
+        ),
+        None,
     )
 
 

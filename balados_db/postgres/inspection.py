@@ -13,7 +13,7 @@ from balados_db.manifest_check import mentioned
 from balados_db.manifest_proposal import known_stores, layout_of
 from balados_db.model import OWN_SCHEMA, DatabaseState, Files, Manifest, Role, SchemaKind, SchemaState, TableName
 from balados_db.planning.strangers import Proof, Stranger, strangers_of, unmentioned, without
-from balados_db.planning.verify import Inspection, Positions, Trigger, visible
+from balados_db.planning.verify import Inspection, Positions, Trigger, kept_stores, visible
 from balados_db.postgres.candidates import read_candidates, read_names
 from balados_db.postgres.catalog import (
     OTHER_HISTORIES,
@@ -129,12 +129,14 @@ def _positions(conn: Connection[Any], manifest: Manifest, state: DatabaseState) 
     """Anywhere in the database: what some store's layout calls so, and what looks so by names and columns."""
     declared = {c.table for c in manifest.checkpoints} | {t for p in manifest.projectors for t in p.tables}
     said = declared | set(state.checkpoint_tables) | set(state.unclaimed)
-    stores = known_stores()
+    stores, beside = known_stores(), kept_stores(state, manifest)
     for candidate in read_candidates(conn, tuple(c.table for known in stores for c in known.checkpoints)):
         table = candidate.table
         known = layout_of(table.name, candidate.columns, stores)
         found = known[1] if known else places(table.name, candidate.columns, candidate.keys)
         if found is None or table in said or _of_store(table, manifest) or table.name in OTHER_HISTORIES:
+            continue
+        if table.schema in beside:
             continue
         yield Positions(
             table=table,

@@ -91,6 +91,8 @@ PRODUCTION = also(in_identity(environment="production"))
 STRANGER = CheckpointState(table=VERSIONS, projector="Stranger", position=3)
 NEVER_PROJECTOR = replace(MANIFEST, subscriptions={"Counter": "never"})
 PARTIAL_STORE = also(in_database(event_store=False, event_store_tables=("streams",)))
+OTHER_STORE = also(in_database(event_store=False, event_store_tables=(), event_store_like="emmett"))
+STORE_ELSEWHERE = also(in_database(event_store=False, event_store_tables=(), store_in=("store",)))
 NO_MIGRATIONS = declaring(STATS, migrations=None)
 MANY = also(with_relations(*(relation(f"stats.t{n}", indexes=5, toast=True) for n in range(900))))
 TIED = Obstacles(foreign_keys=tuple((r.oid, MANY.schema(STATS).relations[0].oid) for r in MANY.schema(STATS).relations))
@@ -327,6 +329,8 @@ REFUSALS = (
     ),
     refused("a view in place of a table of positions", errors.NoTable, state=also(in_database(no_tables=(VERSIONS,)))),
     refused("an event store that is there in part", errors.UnknownEventStore, state=PARTIAL_STORE, says="events"),
+    refused("another layout's store", errors.UnknownEventStore, state=OTHER_STORE, says="events"),
+    refused("a store of this layout in another schema", errors.UnknownEventStore, state=STORE_ELSEWHERE, says="events"),
     refused("--events where a part of the store is missing", errors.UnknownEventStore, EVENTS, state=PARTIAL_STORE),
     refused("--all where a part of the store is missing", errors.UnknownEventStore, ALL, state=PARTIAL_STORE),
     # ── what is protected ──

@@ -1,0 +1,82 @@
+"""A manifest that is wrong about the event store: its projectors could be seen neither to run nor to have got anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Database
+from tests.stores.stage import Run
+
+PROJECTIONS = """
+version = 1
+[schemas.users]
+kind = "projection"
+[schemas.public]
+kind = "projection"
+[schemas.system]
+kind = "permanent"
+[projectors.SubscriptionsProjector]
+tables = ["users.subscriptions"]
+"""
+STORES = {  # what is said of the event store → what to say instead
+    '[schemas.events]\nkind = "event_store"\nlayout = "emmett"': 'say layout = "commanded" in [schemas.events]',
+    '[schemas.events]\nkind = "event_store"\nlayout = "custom"\n[event_store]\ntables = ["evnets"]': 'say layout = "commanded"',
+    '[schemas.store]\nkind = "event_store"\n[schemas.events]\nkind = "permanent"': "such a store lies in events",
+    '[schemas.other]\nkind = "event_store"\nlayout = "custom"\n[event_store]\ntables = ["evnets"]': "correct `layout`",
+}
+
+
+@pytest.fixture
+def mistaken(filled: Database) -> Database:
+    filled.execute("create schema store; create schema other; create table other.events (id int)")
+    return filled
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_store_that_is_not_the_declared_one_is_refused(
+    store: str, mistaken: Database, run_cli: Run, tmp_path: Path
+) -> None:
+    """Exit 5 before anything is emptied, with what to say instead; it used to empty tables and keep their positions."""
+    manifest = tmp_path / "balados-db.toml"
+    manifest.write_text(f"{PROJECTIONS}{store}\n")
+    before = mistaken.snapshot()
+    refused = run_cli(
+        "reset", "--projections", "--empty", "--confirm", "DELETE", "--json", database=mistaken, manifest=manifest
+    )
+
+    assert (refused.status, refused.code) == (5, "unknown_event_store")
+    assert STORES[store] in refused.json["errors"][0]["hint"]
+    assert mistaken.snapshot() == before
+
+
+def test_verify_says_which_layout_it_is(mistaken: Database, run_cli: Run, tmp_path: Path) -> None:
+    """Installing a second store where one is already was the wrong advice."""
+    manifest = tmp_path / "balados-db.toml"
+    manifest.write_text(f"{PROJECTIONS}{next(iter(STORES))}\n")
+    found = run_cli("verify", "--json", database=mistaken, manifest=manifest).json["result"]["findings"]
+    missing = next(f for f in found if f["code"] == "event_store_missing")
+
+    assert "of the layout commanded" in missing["message"]
+    assert missing["cure"] == 'it holds another store: say layout = "commanded" in [schemas.events]'
+
+
+def test_a_second_store_is_declared_permanent(mistaken: Database, run_cli: Run, tmp_path: Path) -> None:
+    """One manifest, one store: as permanent the other is nobody's finding any more, and nothing here can empty it."""
+    tables = ("streams", "events", "stream_events", "subscriptions", "snapshots", "projection_versions")
+    for table in tables:
+        mistaken.execute(f"create table store.{table} (like events.{table} including all)")
+    text = f'{PROJECTIONS}[schemas.events]\nkind = "event_store"\n'
+    manifest = tmp_path / "balados-db.toml"
+
+    def findings() -> dict[str, str]:
+        found = run_cli("verify", "--json", database=mistaken, manifest=manifest).json["result"]["findings"]
+        return {f["subject"]: f["code"] for f in found if f["subject"].startswith("store")}
+
+    manifest.write_text(f'{text}[schemas.store]\nkind = "projection"\n')
+    assert findings()["store"] == "event_store_hidden"
+    manifest.write_text(f'{text}[schemas.store]\nkind = "permanent"\n')
+    assert findings() == {}
+    refused = run_cli("reset", "--system", "--dry-run", "--json", database=mistaken, manifest=manifest)
+    assert (refused.status, refused.code) == (5, "event_store_in_scope")
