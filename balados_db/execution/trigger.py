@@ -101,14 +101,14 @@ def _run(trigger: Trigger, told: str, directory: Path) -> Iterator[Part]:
     problem, status = None, None
     try:
         status = _status(trigger, told, directory)
-    except OSError as exc:
-        problem = f"cannot be run: {exc.strerror or exc}"
+    except (OSError, ValueError) as exc:
+        problem = f"cannot be run: {getattr(exc, 'strerror', None) or exc}"
     except subprocess.TimeoutExpired:
         problem = f"was ended: it did not end within {trigger.timeout:g} s"
     except KeyboardInterrupt:
         problem = "was ended: this run was interrupted"
     if status:
-        problem = f"failed with exit status {status}"
+        problem = f"failed with exit status {status}" if status > 0 else f"was ended by signal {-status}"
     if problem is not None:
         yield f"the reset is done, but the manifest's command ({in_shell(trigger.command)}) {problem}"
     if status is not None:

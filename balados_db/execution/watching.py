@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any
 from balados_db.errors import LockTimeout
 from balados_db.model import Identity, Journal, Manifest
 from balados_db.planning.forecast import measure
-from balados_db.planning.rebuild import Course, Glance, judge
-from balados_db.planning.status import head_of
+from balados_db.planning.rebuild import Course, Glance, Goals, heads_of, judge
 from balados_db.planning.together import together
 from balados_db.postgres.catalog import read_identity, steadily
 from balados_db.postgres.connection import translated
@@ -41,7 +40,7 @@ class Eye:
     journal: Journal | None
     begun: float
     course: Course | None = None
-    goals: dict[str, int | None] = field(default_factory=dict)
+    goals: dict[str, Goals] = field(default_factory=dict)
     goal: int | None = None  # the whole store's; some stores number each source of events apart
 
     def look(self, *, goal: bool = False) -> Course | None:
@@ -57,9 +56,11 @@ class Eye:
 
     def _look(self, goal: bool, *, hasty: bool) -> Course:
         glance = _glance(self.looks, hasty)
-        if goal and not self.goals:
-            self.goal = glance.state.head
-            self.goals = {name: head_of(glance.state, self.manifest, name) for name in self.names}
+        if goal:
+            self.goal = self.goal if self.goals else glance.state.head
+            self.goals = {
+                name: heads_of(glance.state, self.manifest, name, self.goals.get(name, {})) for name in self.names
+            }
         self.course = judge(glance, self.course, self.manifest, self.names, self.goals)
         return self.course
 

@@ -79,6 +79,7 @@ class _Checkpoints:
             projector=self._whose(section, at),
             position=self._expression(section.position) if section.position else None,
             head=section.head and store.filled(section.head),
+            source=self._expression(section.source) if section.source else None,
             origin=section.origin,
             set=self._values(forget.set) if isinstance(forget, SetSection) else None,
             sql=store.filled(forget.sql) if isinstance(forget, SqlSection) else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
@@ -129,9 +129,23 @@ def nearest(word: str, right: Iterable[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
+def _with_nul(value: Any, at: str) -> Iterator[str]:
+    """Where TOML allows what neither PostgreSQL nor a program can be given."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from (at or "it",) if "\0" in key else _with_nul(inner, _join(at, key))
+    elif isinstance(value, list):
+        for n, inner in enumerate(value):
+            yield from _with_nul(inner, f"{at}[{n}]")
+    elif isinstance(value, str) and "\0" in value:
+        yield at
+
+
 def decode_manifest(raw: dict[str, Any], file: Path) -> ManifestFile:
     """What a manifest's file says, table by table. Raises ManifestInvalid for the first mistake."""
     reader = Reader(file)
+    for at in _with_nul(raw, ""):
+        raise reader.invalid(at, "it holds a NUL, which no name, text or program can")
     reader.known(raw, (f.encode_name for f in msgspec.structs.fields(ManifestFile)), "")
     if raw.get("version") != 1 or isinstance(raw["version"], bool):
         raise reader.invalid("version", "this balados-db understands `version = 1`, which must be there")

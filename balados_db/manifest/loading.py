@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +124,9 @@ class _Resolver:
         return tuple(
             Projector(
                 name=name,
-                tables=tuple(
-                    self._projected(table, f"projectors.{name}.tables", positions) for table in section.tables or ()
+                tables=self._once(
+                    (self._projected(table, f"projectors.{name}.tables", positions) for table in section.tables or ()),
+                    f"projectors.{name}.tables",
                 ),
                 events=section.events,
                 reads=tuple(self._read(table, f"projectors.{name}.reads") for table in section.reads),
@@ -133,6 +134,15 @@ class _Resolver:
             )
             for name, section in self.said.projectors.items()
         )
+
+    def _once(self, tables: Iterable[TableName], at: str) -> tuple[TableName, ...]:
+        """Whoever names a table twice meant another one, which nobody would be said to fill."""
+        found: dict[TableName, None] = {}
+        for table in tables:
+            if table in found:
+                raise self.invalid(at, f"{str(table)!r} is named twice")
+            found[table] = None
+        return tuple(found)
 
     def _read(self, written: str, at: str) -> TableName:
         """A table or view of a declared schema, of whatever kind."""

@@ -84,6 +84,7 @@ class CheckpointSection(Section, frozen=True):
     for_: str | None = msgspec.field(name="for", default=None)
     position: str | SqlSection | None = None
     head: str | None = None
+    source: str | SqlSection | None = None
     origin: int | str = 0
     forget: Literal["delete"] | dict[str, Any] = "delete"
     rewind: Values | None = None

@@ -114,6 +114,7 @@ class CheckpointTable:
     projector: Expression
     position: Expression | None = None
     head: str | None = None  # an expression on a row: the newest event that this projector will ever see
+    source: Expression | None = None  # whose events a row counts, where a projector has rows with heads of their own
     origin: str | int = 0  # the position from which everything is replayed
     set: Mapping[str, Value] | None = None
     sql: str | None = None

@@ -9,12 +9,13 @@ from balados_db.model.kinds import TableName
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointState:
-    """One row of a checkpoint table; `head` where the store has one for each row."""
+    """One row of a checkpoint table; `head` where the store has one for each row, `source` tells such rows apart."""
 
     table: TableName
     projector: str
     position: int | str | None = None
     head: int | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-from balados_db.model import DatabaseState, Manifest
-from balados_db.planning.status import head_of, place_of, progress_of, projector_status
+from balados_db.model import CheckpointState, DatabaseState, Manifest
+from balados_db.planning.status import head_at, last_of, place_at, progress_rows, status_at
 
 WINDOW = 10.0  # seconds: a rate is measured over this long, so that what was fast an hour ago does not count
 STALLED_AFTER = 10.0  # seconds without moving: less may be one slow event
@@ -22,10 +22,13 @@ class Pace(str, Enum):
     STALLED = "stalled"
     NOT_RUNNING = "not_running"  # behind, does not move, and nobody holds its lock
     AHEAD = "ahead"  # beyond the newest event: it skips those that come
+    NOT_BEGUN = "not_begun"  # no position yet, and only its position would tell how much there is to see
     UNKNOWN = "unknown"  # no number to compare
 
 
-_GOING_ON = frozenset({Pace.MOVING, Pace.BEHIND, Pace.STALLED, Pace.NOT_RUNNING})
+_GOING_ON = frozenset({Pace.MOVING, Pace.BEHIND, Pace.STALLED, Pace.NOT_RUNNING, Pace.NOT_BEGUN})
+# The heads that a projector is to reach, one for each source of events that is numbered apart; None is the whole store.
+Goals = Mapping[str | None, int | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +63,12 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Sighting:
-    """A projector's place at one look, and how much was left."""
+    """A projector's place at one look, and how much was left; of several sources, in the one with most to do."""
 
     at: float
     place: int
     left: int
+    source: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,32 +110,60 @@ def judge(
     before: Course | None,
     manifest: Manifest,
     names: Sequence[str],
-    goals: Mapping[str, int | None] | None = None,
+    goals: Mapping[str, Goals] | None = None,
 ) -> Course:
     """Put a look beside those before it. `goals` are the heads to be reached; without one, it is the head as it is."""
     trails, standings = {}, []
     for name in names:
-        head = head_of(glance.state, manifest, name)
-        goal = (goals or {}).get(name)
-        # Events that were reset meanwhile never come back: nobody can be asked to reach what is gone.
-        goal = head if goal is None or head is None else min(goal, head)
-        trail = _trail(glance, before.trails.get(name) if before else None, manifest, name, goal)
+        aim = _aim(glance.state, manifest, name, (goals or {}).get(name, {}))
+        trail = _trail(glance, before.trails.get(name) if before else None, manifest, aim)
         if trail is not None:
             trails[name] = trail
-        standings.append(_standing(glance, before, manifest, name, goal, trail))
+        standings.append(_standing(glance, before, manifest, name, aim, trail))
     return Course(glance=glance, standings=tuple(standings), trails=trails)
 
 
-def _trail(glance: Glance, before: Trail | None, manifest: Manifest, name: str, goal: int | None) -> Trail | None:
-    place = place_of(glance.state, manifest, name)
-    if place is None or goal is None:
+def heads_of(state: DatabaseState, manifest: Manifest, name: str, known: Goals) -> Goals:
+    """The heads as they are now, but for those that are known already: one source of events may be begun later."""
+    settled = {source: head for source, head in known.items() if head is not None}
+    whole = settled.get(None, state.head)
+    rows = progress_rows(state, manifest, name)
+    found = {row.source: head_at(row, state) if whole is None else whole for row in rows}
+    return {None: whole, **found, **settled}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Aim:
+    """The row that tells a projector's progress, and what it is to reach."""
+
+    row: CheckpointState | None
+    goal: int | None
+
+
+def _aim(state: DatabaseState, manifest: Manifest, name: str, goals: Goals) -> _Aim:
+    """Of several rows the one that has most to do, so that none is forgotten that is numbered apart."""
+
+    def goal(row: CheckpointState | None) -> int | None:
+        asked, head = goals.get(row.source if row else None), head_at(row, state)
+        # Events that were reset meanwhile never come back: nobody can be asked to reach what is gone.
+        return head if asked is None or head is None else min(asked, head)
+
+    row = last_of(progress_rows(state, manifest, name), goal)
+    return _Aim(row=row, goal=goal(row))
+
+
+def _trail(glance: Glance, before: Trail | None, manifest: Manifest, aim: _Aim) -> Trail | None:
+    place = place_at(aim.row, manifest)
+    if place is None or aim.goal is None:
         return None
-    now = Sighting(at=glance.at, place=place, left=goal - place)
+    source = aim.row.source if aim.row else None
+    now = Sighting(at=glance.at, place=place, left=aim.goal - place, source=source)
     there = now if now.left <= 0 else None
-    last = before.sightings[-1].place if before else None
-    if before is None or last is None or place < last:  # it was reset: what was measured before is no measure
+    last = before.sightings[-1] if before else None
+    # It was reset, or another source counts now: what was measured before is no measure.
+    if before is None or last is None or place < last.place or source != (last.source or source):
         return Trail(sightings=(now,), still_at=glance.at, still_since=glance.when, start=now, arrived=there)
-    moved = place != last
+    moved = place != last.place
     return Trail(
         sightings=(*_recent(before.sightings, glance.at), now),
         still_at=glance.at if moved else before.still_at,
@@ -147,21 +179,23 @@ def _recent(sightings: tuple[Sighting, ...], now: float) -> tuple[Sighting, ...]
 
 
 def _standing(
-    glance: Glance, before: Course | None, manifest: Manifest, name: str, goal: int | None, trail: Trail | None
+    glance: Glance, before: Course | None, manifest: Manifest, name: str, aim: _Aim, trail: Trail | None
 ) -> Standing:
-    found = projector_status(glance.state, manifest, name)
-    row = progress_of(glance.state, manifest, name)
+    row = aim.row
+    found = status_at(glance.state, manifest, name, row)
     live = found.live if _shows_life(manifest) and glance.state.event_store else None
     rate, seconds = _measured(trail)
     still = trail is not None and _is_still(trail) and not may_count_less(manifest, str(row.table) if row else None)
     pace = _pace(found.lag, live, rate, trail, still, before.standing(name) if before else None)
+    if pace is Pace.UNKNOWN and row is None and glance.state.event_store and _numbered_apart(manifest):
+        pace = Pace.NOT_BEGUN
     return Standing(
         projector=name,
         state=pace,
         position=found.position,
         table=str(row.table) if row else None,
         head=found.head,
-        goal=goal,
+        goal=aim.goal,
         lag=found.lag,
         left=trail.sightings[-1].left if trail else None,
         live=live,
@@ -169,6 +203,11 @@ def _standing(
         seconds_left=0.0 if pace is Pace.CAUGHT_UP else seconds,
         stalled_since=trail.still_since if trail and pace in _GOING_ON and still else None,
     )
+
+
+def _numbered_apart(manifest: Manifest) -> bool:
+    """Whether only a projector's own row tells how many events there are for it."""
+    return any(checkpoint.head for checkpoint in manifest.checkpoints if checkpoint.position)
 
 
 def _shows_life(manifest: Manifest) -> bool:

@@ -15,6 +15,7 @@ _CURES = {
     Pace.BEHIND: "allow more time with --timeout",
     Pace.STALLED: "look at what the projector says; then start it again",
     Pace.NOT_RUNNING: "start it",
+    Pace.NOT_BEGUN: "start it",
 }
 
 
@@ -41,6 +42,9 @@ def _of(standing: Standing, state: DatabaseState, manifest: Manifest) -> Iterato
         yield error("progress_unknown", name, f"{name}: nobody can tell whether it has caught up: {why}", cure)
     elif standing.state is Pace.AHEAD:
         yield error("ahead_of_head", name, f"{name}: {_ahead(standing)}", CURES["ahead_of_head"])
+    elif standing.state is Pace.NOT_BEGUN:
+        said = f"{name}: has not begun: only its position will tell how many events there are for it"
+        yield warning("not_caught_up", name, said, _CURES[standing.state])
     elif standing.state is not Pace.CAUGHT_UP:
         said = f"{name}: has seen {_seen(standing)} of {standing.goal:,}; {how(standing)}{_doubt(standing, manifest)}"
         yield warning("not_caught_up", name, said, _CURES[standing.state])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from balados_db.finding import Finding, Severity, error, note
@@ -109,9 +109,12 @@ def _drift(found: SchemaState, files: tuple[Migration, ...]) -> list[tuple[str, 
 
 def projector_status(state: DatabaseState, manifest: Manifest, name: str) -> ProjectorStatus:
     """How far one projector is, and whether it runs."""
-    row = progress_of(state, manifest, name)
-    place = place_of(state, manifest, name)
-    head = head_of(state, manifest, name)
+    return status_at(state, manifest, name, progress_of(state, manifest, name))
+
+
+def status_at(state: DatabaseState, manifest: Manifest, name: str, row: CheckpointState | None) -> ProjectorStatus:
+    """The same, told by one row of its progress."""
+    place, head = place_at(row, manifest), head_at(row, state)
     return ProjectorStatus(
         projector=name,
         position=row.position if row else None,
@@ -124,13 +127,16 @@ def projector_status(state: DatabaseState, manifest: Manifest, name: str) -> Pro
 
 def head_of(state: DatabaseState, manifest: Manifest, name: str) -> int | None:
     """The newest event that this projector will ever see: where the store numbers them apart, its row knows."""
-    row = progress_of(state, manifest, name)
+    return head_at(progress_of(state, manifest, name), state)
+
+
+def head_at(row: CheckpointState | None, state: DatabaseState) -> int | None:
+    """The newest event of those that a row counts."""
     return row.head if row is not None and row.head is not None else state.head
 
 
-def place_of(state: DatabaseState, manifest: Manifest, name: str) -> int | None:
-    """The event up to which a projector has seen everything: the origin without a position, None if it is no number."""
-    row = progress_of(state, manifest, name)
+def place_at(row: CheckpointState | None, manifest: Manifest) -> int | None:
+    """The event up to which everything has been seen: the origin without a position, None if it is no number."""
     if row is None or row.position is None:
         return origin_of(manifest)
     return row.position if isinstance(row.position, int) else None
@@ -147,15 +153,24 @@ def progress_of(state: DatabaseState, manifest: Manifest, name: str) -> Checkpoi
 
     In Commanded only the subscription moves with every event; projection_versions moves with handled ones alone.
     """
+    return last_of(progress_rows(state, manifest, name), lambda row: head_at(row, state))
+
+
+def progress_rows(state: DatabaseState, manifest: Manifest, name: str) -> tuple[CheckpointState, ...]:
+    """All rows of that table: one for each segment, shard or source of events."""
     order = [c.table for c in manifest.checkpoints if c.position]
     rows = [c for c in state.checkpoints if c.projector == name and c.table in order]
-    return min(rows, key=lambda row: (order.index(row.table), *_behind(row, state)), default=None)
+    first = min((order.index(row.table) for row in rows), default=None)
+    return tuple(row for row in rows if order.index(row.table) == first)
 
 
-def _behind(row: CheckpointState, state: DatabaseState) -> tuple[bool, int]:
-    """Of several rows of one projector (segments, sources) the last one counts; an unknown one before all others."""
-    head = row.head if row.head is not None else state.head
-    return isinstance(row.position, int), row.position - (head or 0) if isinstance(row.position, int) else 0
+def last_of(rows: Iterable[CheckpointState], goal: Callable[[CheckpointState], int | None]) -> CheckpointState | None:
+    """Of several rows of one projector the one with most to do counts; an unknown one before all others."""
+    return min(rows, key=lambda row: _behind(row.position, goal(row)), default=None)
+
+
+def _behind(position: int | str | None, goal: int | None) -> tuple[bool, int]:
+    return isinstance(position, int), position - (goal or 0) if isinstance(position, int) else 0
 
 
 UNFINISHED = "reset_unfinished"  # a finding that nobody needs to ask for

@@ -179,13 +179,16 @@ def read_checkpoints(conn: Connection[Any], checkpoint: CheckpointTable) -> tupl
             projector=expression(checkpoint.projector),
             position=expression(checkpoint.position or Sql("null")),
             head=expression(Sql(checkpoint.head or "null")),
+            source=expression(checkpoint.source or Sql("null")),
             table=named(*checkpoint.table),
             condition=condition(checkpoint),
         ),
         {},
     )
     return tuple(
-        CheckpointState(table=checkpoint.table, projector=r.projector, position=_number(r.position), head=r.head)
+        CheckpointState(
+            table=checkpoint.table, projector=r.projector, position=_number(r.position), head=r.head, source=r.source
+        )
         for r in rows
     )
 

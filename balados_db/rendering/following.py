@@ -87,7 +87,7 @@ def _part(standing: Standing) -> int:
 def in_words(standing: Standing) -> str:
     """One projector in one line."""
     state = standing.state.value.replace("_", " ")
-    if standing.state is Pace.UNKNOWN:
+    if standing.state in (Pace.UNKNOWN, Pace.NOT_BEGUN):
         return state if standing.position is None else f"{state}, at {standing.position}"
     if standing.state is Pace.AHEAD:
         return f"{state}, at {standing.position:,} of {standing.head:,}"

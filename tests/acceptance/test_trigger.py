@@ -104,6 +104,7 @@ def test_reset_trigger_and_wait_are_one_pipeline(balados: Database, run_cli: Cli
 
 TROUBLES = {  # what is run → what the warning says, and how the command's step ended, if it ended
     "it fails": (["sh", "-c", "echo to say; exit 3"], "failed with exit status 3", 3),
+    "it is killed": (["sh", "-c", "kill -9 $$"], "was ended by signal 9", -9),
     "it is not there": (["no/such/program"], "cannot be run: No such file or directory", None),
     "it takes too long": (["sh", "-c", "sleep 600 & echo $! > pid; wait"], "it did not end within 1 s", None),
 }

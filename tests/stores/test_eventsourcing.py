@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -293,6 +294,32 @@ def test_events_of_two_applications_have_numbers_of_their_own(shop: Shop) -> Non
         None,
         None,
     )  # nobody knows which application it follows
+
+
+def test_waiting_begins_before_the_projection_does(shop: Shop) -> None:
+    """With two applications only its place tells what there is to see: until it has one it is waited for."""
+    shop.app("take-back")
+    shop.reset("--projector", "Totals")
+    early = shop.run("rebuild", "wait", "--projector", "Totals", "--timeout", "0", "--json")
+    assert (early.status, early.json["result"]["projectors"][0]["state"]) == (4, "not_begun")
+
+    with ThreadPoolExecutor() as beside:
+        waiting = beside.submit(shop.run, "rebuild", "wait", "--projector", "Totals", "--timeout", "50", "--json")
+        shop.catch_up("Totals")
+        ended = waiting.result()
+    assert (ended.status, ended.json["result"]["projectors"][0]["goal"]) == (0, 24)
+
+
+def test_the_application_that_is_last_counts(shop: Shop) -> None:
+    """A projection that follows two of them has a place in each, and is caught up when it is in both."""
+    shop.app("take-back")
+    shop.database.execute("insert into store.totals_tracking values ('Returns', 0)")
+    words = ("rebuild", "wait", "--projector", "Totals", "--timeout", "0", "--json")
+    behind = shop.run(*words)
+    shop.database.execute("update store.totals_tracking set notification_id = 1 where application_name = 'Returns'")
+
+    assert (behind.status, behind.json["result"]["projectors"][0]["head"]) == (4, 1)
+    assert shop.run(*words).status == 0
 
 
 def test_reset_events_empties_events_snapshots_and_every_place(shop: Shop) -> None:

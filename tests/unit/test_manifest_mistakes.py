@@ -120,6 +120,12 @@ MISTAKES = {
         "projectors.P.tables",
         "checkpoint table",
     ),
+    "a table that is named twice": (
+        SMALL + "[projectors.P]\ntables = ['reading.loans', 'reading.fines', 'reading.loans']\n",
+        "projectors.P.tables",
+        "'reading.loans' is named twice",
+    ),
+    "a NUL in a name": (SMALL + '[projectors."a\\u0000b"]\ntables = []\n', "projectors", "NUL"),
     "a read of a schema that is not declared": (
         SMALL + "[projectors.P]\ntables = []\nreads = ['membrs.cards']\n",
         "projectors.P.reads",
@@ -130,6 +136,7 @@ MISTAKES = {
     "a channel that is cut": (SMALL + f"[rebuild]\nnotify = '{'x' * 64}'\n", "rebuild.notify", "1 to 63 bytes"),
     "a command in one word": (SMALL + "[rebuild]\ncommand = 'a b'\n", "rebuild.command", "array"),
     "a command without a program": (SMALL + "[rebuild]\ncommand = ['', 'b']\n", "rebuild.command", "the program"),
+    "a command with a NUL": (SMALL + "[rebuild]\ncommand = ['a', \"b\\u0000\"]\n", "rebuild.command[1]", "NUL"),
     "a command for no time": (SMALL + "[rebuild]\ntimeout = 0\n", "rebuild.timeout", "how many seconds"),
     "reads in the singular": (SMALL + "[projectors.P]\nread = []\n", "projectors.P.read", "did you mean 'reads'?"),
     # checkpoints

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from balados_db.model import CheckpointState, CheckpointTable, DatabaseState, Manifest
-from balados_db.planning.rebuild import Course, Glance, Pace, Standing, judge
+from balados_db.planning.rebuild import Course, Glance, Goals, Pace, Standing, heads_of, judge
 from balados_db.planning.rebuild_findings import shortfalls, unseen
 from balados_db.rendering.following import Lines, duration, in_words, row_of
 from balados_db.rendering.human import console
@@ -35,7 +35,7 @@ def watched(
     course = before
     for at, state in looks:
         glance = Glance(at=at, when=f"2026-01-01T00:{int(at) // 60:02}:{int(at) % 60:02}Z", state=state)
-        course = judge(glance, course, manifest, (NAME,), {NAME: goal})
+        course = judge(glance, course, manifest, (NAME,), {NAME: {None: goal}})
     assert course is not None
     return course
 
@@ -52,6 +52,18 @@ LIFELESS = declaring(LOG, layout=replace(LAYOUT, liveness=None))
 VERSION_ALONE = (CheckpointState(table=VERSIONS, projector=NAME, position=60),)
 BOTH = (*VERSION_ALONE, CheckpointState(table=SUBSCRIPTIONS, projector=NAME, position=100))
 
+APART = replace(MANIFEST, checkpoints=(replace(MANIFEST.checkpoints[0], head="1"), *MANIFEST.checkpoints[1:]))
+
+
+def apart(**rows: tuple[int, int]) -> DatabaseState:
+    """A projector that follows several sources, each with numbers of its own: the place in each, and its head."""
+    found = (
+        CheckpointState(table=SUBSCRIPTIONS, projector=NAME, position=place, head=head, source=source)
+        for source, (place, head) in rows.items()
+    )
+    return seen(None, head=None, checkpoints=tuple(found))
+
+
 ONE_LOOK: dict[str, tuple[DatabaseState, Manifest, Pace, int | None]] = {
     "at the head": (seen(100), MANIFEST, Pace.CAUGHT_UP, 0),
     "behind": (seen(40), MANIFEST, Pace.BEHIND, 60),
@@ -66,6 +78,9 @@ ONE_LOOK: dict[str, tuple[DatabaseState, Manifest, Pace, int | None]] = {
     "ahead of an empty store": (seen(7, head=0), MANIFEST, Pace.AHEAD, -7),
     "an opaque position": (seen("0x1f"), MANIFEST, Pace.UNKNOWN, None),
     "no column with a position": (seen(None), NO_POSITION, Pace.UNKNOWN, None),
+    "not begun, where only its place tells the head": (seen(None, head=None), APART, Pace.NOT_BEGUN, None),
+    "no store that could tell": (seen(None, head=None, event_store=False), APART, Pace.UNKNOWN, None),
+    "one of its sources is behind": (apart(shop=(10, 10), returns=(2, 5)), APART, Pace.BEHIND, 3),
     "an unknown head": (seen(40, head=None), MANIFEST, Pace.UNKNOWN, None),
     "no event store": (seen(40, head=None, event_store=False), MANIFEST, Pace.UNKNOWN, None),
     "handled events only": (seen(None, checkpoints=VERSION_ALONE), MANIFEST, Pace.BEHIND, 40),
@@ -301,3 +316,42 @@ def test_lines_are_told_when_something_changes_and_once_in_a_while() -> None:
         ["stalled", "16 of 100"],
         ["stalled", "16 of 100"],
     ]
+
+
+# ── several sources of events ────────────────────────────────────────────────────────────────────────────
+
+
+def waited(*states: DatabaseState) -> Course:
+    """The course of one who waits for the heads as they were when each source was first seen."""
+    course: Course | None = None
+    goals: Goals = {}
+    for at, state in enumerate(states):
+        goals = heads_of(state, APART, NAME, goals)
+        course = judge(Glance(at=at, when="2026-01-01T00:00:00Z", state=state), course, APART, (NAME,), {NAME: goals})
+    assert course is not None
+    return course
+
+
+def test_each_source_has_a_goal_of_its_own() -> None:
+    """One that was nearer to its head must not pass for the one that was last: it used to be called caught up."""
+    last = apart(shop=(997, 1000), returns=(5, 10)), apart(shop=(998, 1000), returns=(10, 10))
+
+    assert waited(*last).standings[0].left == 2
+    assert not waited(*last).caught_up
+    assert waited(*last, apart(shop=(1000, 1400), returns=(10, 10))).caught_up
+
+
+def test_a_source_that_begins_later_has_the_head_as_it_then_is() -> None:
+    """Nobody can know before that it is followed; from then on its goal stays."""
+    begun = seen(None, head=None), apart(shop=(1, 50)), apart(shop=(50, 50), returns=(0, 10))
+
+    assert [waited(*begun[:n]).standings[0].state for n in (1, 2, 3)] == [Pace.NOT_BEGUN, Pace.BEHIND, Pace.BEHIND]
+    assert waited(*begun).standings[0].goal == 10
+    assert waited(*begun, apart(shop=(50, 90), returns=(10, 70))).caught_up
+
+
+def test_a_goal_of_the_whole_store_is_kept_for_a_row_that_comes_later() -> None:
+    """Where there is but one numbering, events that come while it begins are not waited for."""
+    store = seen(None, head=100), apart(shop=(100, 130))
+
+    assert waited(*store).caught_up

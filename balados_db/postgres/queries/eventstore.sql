@@ -1,6 +1,6 @@
 -- select_checkpoints --
 -- Who got how far, by one checkpoint table. Positions come as text: some stores keep them so.
-select {projector}::text as projector, {position}::text as position, {head}::bigint as head
+select {projector}::text as projector, {position}::text as position, {head}::bigint as head, {source}::text as source
   from {table}
  where {condition}
 
