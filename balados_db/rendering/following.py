@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
@@ -23,33 +25,74 @@ def following(out: Console, *, bars: bool) -> Iterator[Show]:
     if not bars or not out.file.isatty() or out.is_dumb_terminal:
         yield Lines(out).show
         return
-    columns = (TextColumn("  {task.description}"), BarColumn(30), TextColumn("{task.fields[said]}"))
+    bar = BarColumn(WIDEST)
+    columns = (TextColumn("  {task.description}"), bar, TextColumn("{task.fields[said]}"))
     # Drawn only when something was seen, and taken away at the end: the answer is told after it.
     with Progress(*columns, console=out, auto_refresh=False, transient=True) as drawn:
-        yield Bars(drawn).show
+        yield Bars(drawn, bar).show
 
 
 class Bars:
-    """One bar a projector; one whose place is unknown has none that fills."""
+    """One bar a projector; one whose place is unknown has none that fills. Words give way before bars do."""
 
-    def __init__(self, drawn: Progress) -> None:
-        self.drawn = drawn
+    def __init__(self, drawn: Progress, bar: BarColumn) -> None:
+        self.drawn, self.bar = drawn, bar
         self.tasks: dict[str, TaskID] = {}
 
     def show(self, course: Course) -> None:
-        """Draw all of them as they are."""
-        for standing in course.standings:
-            self._update(standing)
+        """Draw all of them as they are; where the terminal is too low for all, those that have to catch up."""
+        console, standings = self.drawn.console, course.standings
+        room = laid_out(console.width, standings)
+        self.bar.bar_width = room.bar
+        for standing in standings:
+            seen = len(standings) < console.height or standing.state is not Pace.CAUGHT_UP
+            self._update(standing, room, seen)
         self.drawn.refresh()
 
-    def _update(self, standing: Standing) -> None:
+    def _update(self, standing: Standing, room: Room, seen: bool) -> None:
         name = standing.projector
         if name not in self.tasks:
-            self.tasks[name] = self.drawn.add_task(escape(name), total=None, said="")
+            self.tasks[name] = self.drawn.add_task("", total=None, said="")
         known = standing.goal is not None and standing.left is not None
         # A bar cannot be fuller than full; the words beside it do say by how much one is ahead.
         facts: dict[str, Any] = {"total": standing.goal or 1, "completed": _filled(standing)} if known else {}
-        self.drawn.update(self.tasks[name], said=escape(in_words(standing)), **facts)
+        said, called = escape(room.words(standing)), escape(end_of(name, room.name))
+        self.drawn.update(self.tasks[name], description=called, said=said, visible=seen, **facts)
+
+
+WIDEST, NARROWEST = 30, 8  # cells of a bar
+_GAPS = 4  # cells around a name, a bar and the words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """How many cells of a terminal's line a name and a bar get, and which words fit beside them."""
+
+    name: int
+    bar: int
+    words: Callable[[Standing], str]
+
+
+def laid_out(width: int, standings: Sequence[Standing]) -> Room:
+    """Full words where a third of the line is enough for names, else short ones; the bar takes what is left."""
+    longest = max((cell_len(standing.projector) for standing in standings), default=0)
+    name = min(longest, max(width // 3, NARROWEST))
+    for words in (in_words, in_short):
+        left = width - _GAPS - max((len(words(standing)) for standing in standings), default=0)
+        if left - name >= NARROWEST:
+            break
+    name = max(1, min(longest, left - NARROWEST))
+    return Room(name=name, bar=max(1, min(WIDEST, left - name)), words=words)
+
+
+def end_of(name: str, size: int) -> str:
+    """A name as far as it fits: projectors of one application begin alike, so the end is kept."""
+    if cell_len(name) <= size:
+        return name
+    kept = len(name)
+    while kept and cell_len(name[-kept:]) >= size:
+        kept -= 1
+    return "…" + (name[-kept:] if kept else "")
 
 
 def _filled(standing: Standing) -> int:
@@ -94,6 +137,22 @@ def in_words(standing: Standing) -> str:
     seen = f"{(standing.goal or 0) - (standing.left or 0):,} of {standing.goal:,}"
     pace = f", {rate(standing)} events/s, {left(standing)} left" if standing.state is Pace.MOVING else ""
     return f"{state}, {seen}{pace}"
+
+
+def in_short(standing: Standing) -> str:
+    """The same for a narrow terminal: how, how much of it, how much longer."""
+    state = standing.state.value.replace("_", " ")
+    if standing.state is Pace.MOVING:
+        return f"{_percent(standing)}, {left(standing)} left"
+    return f"{state}, {_percent(standing)}" if standing.state in _UNDER_WAY else state
+
+
+_UNDER_WAY = (Pace.BEHIND, Pace.STALLED, Pace.NOT_RUNNING)
+
+
+def _percent(standing: Standing) -> str:
+    """Rounded down: what is not done is never called 100 %."""
+    return f"{100 * _filled(standing) // max(standing.goal or 0, 1)} %"
 
 
 def rate(standing: Standing) -> str:

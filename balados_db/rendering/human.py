@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from balados_db.finding import Severity
@@ -293,7 +294,7 @@ def _facts(report: Report, out: Console) -> None:
     if report.text is None and not report.dry_run:
         for name, rows in report.tables.items():
             if rows:
-                out.print(_table(name, rows))
+                _print_table(name, rows, out)
     if report.findings_answer and not report.findings_in_text:
         _findings(report, out)
 
@@ -336,6 +337,38 @@ def _said(plan: Plan) -> str:
     if plan.scope == "projections":
         return "Done. Start the projectors: they replay history from the beginning."
     return "Done."
+
+
+def _print_table(name: str, rows: Any, out: Console) -> None:
+    """As wide as it is: nothing is cut. Where a terminal has no room for it, each row becomes a few lines."""
+    table = _table(name, rows)
+    width = Measurement.get(out, out.options.update(max_width=_UNBOUND), table).maximum
+    if not out.file.isatty():
+        out.width = max(out.width, width)
+    if width <= out.width:
+        out.print(table)
+        return
+    if name:
+        out.print(f"[italic]{escape(name)}[/]")
+    for row in rows:
+        _print_row(row, out)
+
+
+_UNBOUND = 1_000_000
+
+
+def _print_row(row: Mapping[str, Any], out: Console) -> None:
+    """Its first column as a heading, then what there is to say, broken between facts."""
+    heading, *columns = row
+    out.print(f"[bold]{escape(cell(row[heading]))}[/]")
+    line = ""
+    for fact in (f"{c.replace('_', ' ')} {cell(row[c])}" for c in columns if cell(row[c]) != "-"):
+        if line and len(line) + len(fact) + 5 > out.width:
+            out.print(f"  {escape(line)}")
+            line = ""
+        line = f"{line} · {fact}" if line else fact
+    if line:
+        out.print(f"  {escape(line)}")
 
 
 def _table(name: str, rows: Any) -> Table:

@@ -359,6 +359,27 @@ def test_rows_become_a_table() -> None:
     ]
 
 
+@pytest.mark.parametrize("width", [40, 80, None])
+def test_no_width_cuts_a_number(width: int | None) -> None:
+    """Each row becomes a few lines where a terminal is too narrow; a pipe has no width. At 80 columns digits were cut."""
+    name = "MyApp.Projections." * 12 + "Loans"
+    row = {"projector": name, "state": "not running", "position": 1_234_567_890, "head": 1_234_567_999, "note": None}
+    report = Report(command="rebuild status", tables={"": (row, {**row, "projector": "Fines"})})
+    out = console(io.StringIO(), False)
+    if width is not None:
+        out.file.isatty = lambda: True  # type: ignore[method-assign]
+        out.width = width
+    render_report(report, out, console(io.StringIO(), False))
+    lines = out.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+    assert "\n".join(lines).count("1,234,567,999") == 2
+    assert not [line for line in lines if "…" in line]
+    if width is None:
+        assert [line.split()[0] for line in lines] == ["projector", name, "Fines"]
+    else:
+        assert max(len(line) for line in lines if line != name) <= width
+
+
 CELLS = {None: "-", "": "-", True: "yes", False: "no", 1_234: "1,234", ("a", "b"): "a, b", (): "-", "text": "text"}
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
+from rich.console import ConsoleDimensions
 
 from balados_db.model import CheckpointState, CheckpointTable, DatabaseState, Manifest
 from balados_db.planning.rebuild import Course, Glance, Goals, Pace, Standing, heads_of, judge
 from balados_db.planning.rebuild_findings import shortfalls, unseen
-from balados_db.rendering.following import Lines, duration, in_words, row_of
+from balados_db.rendering.following import Lines, duration, following, in_words, row_of
 from balados_db.rendering.human import console
 from tests.unit.builders import LAYOUT, LOG, MANIFEST, STATE, SUBSCRIPTIONS, VERSIONS, declaring, live
 
@@ -355,3 +358,52 @@ def test_a_goal_of_the_whole_store_is_kept_for_a_row_that_comes_later() -> None:
     store = seen(None, head=100), apart(shop=(100, 130))
 
     assert waited(*store).caught_up
+
+
+# ── on a terminal of any width ───────────────────────────────────────────────────────────────────────────
+
+LONG = "MyApp.Projections.Read.Models.Subscription.Aggregates.PopularityOfEverything"
+
+
+class Screen(io.StringIO):
+    """What a terminal would be sent."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def drawn(width: int, height: int, *standings: Standing) -> list[str]:
+    """The lines on a terminal after one look at these."""
+    out = console(Screen(), no_color=True)
+    out.size = ConsoleDimensions(width, height)
+    glance = Glance(at=0, when="2026-01-01T00:00:00Z", state=STATE)
+    with following(out, bars=True) as show:
+        show(Course(glance=glance, standings=standings))
+        shown = out.file.getvalue()  # type: ignore[attr-defined]
+    last = re.split(r"\x1b\[(?:1A|2K)", shown)[-1]  # each frame takes away the one before it
+    return [line.rstrip() for line in re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", last).splitlines() if line.strip()]
+
+
+def half(name: str) -> Standing:
+    facts = {"goal": 1_200_060, "left": 600_030, "events_per_second": 123_456.0, "seconds_left": 5.0}
+    return Standing(projector=name, state=Pace.MOVING, **facts)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+@pytest.mark.parametrize("name", ["Loans", "SubscriptionsProjector", LONG, "読書の投影" * 9])
+def test_every_width_has_a_bar_and_how_long_it_takes(width: int, name: str) -> None:
+    """Nothing is cut but the beginning of a name; on 80 columns the bars had vanished, and the time left with them."""
+    line, short = drawn(width, 20, half(name), half("Fines"))
+
+    assert max(cell_len(text) for text in (line, short)) <= width
+    assert line.count("━") >= 4  # half of the narrowest one
+    assert line.endswith("5 s left")
+    assert line.split()[0].removeprefix("…") in name
+
+
+def test_a_low_terminal_shows_whoever_is_not_done() -> None:
+    """Those that have caught up make room for one that has not."""
+    done = [Standing(projector=f"Done{n}", state=Pace.CAUGHT_UP, goal=1, left=0) for n in range(9)]
+    lines = drawn(80, 6, *done, half(NAME))
+
+    assert [line.split()[0] for line in lines] == [NAME]
