@@ -41,6 +41,7 @@ class Databases:
         self._conn = self._connect()
         self._run = secrets.token_hex(4)
         self._template = ""
+        self._failed = ("", "")  # the template that could not be made, and why
         self._made = 0
         try:
             self._refuse_protected()
@@ -105,13 +106,20 @@ class Databases:
             self._execute("unlock_key", key=self.project.building)
 
     def _build(self) -> None:
-        """Make it under another name, so that what was left half-built is never mistaken for it."""
+        """Make it under another name, so that what was left half-built is never mistaken for it.
+
+        What failed is not tried again for every test, as long as its files are the same.
+        """
+        name = self.project.template
+        if name == self._failed[0]:
+            raise TemplateFailed(problem=self._failed[1])
         building = self._named(self.project.building)
         self._do("drop_database", database=building.name)
         up = building.run("up")
         if up.returncode:
             self._do("drop_database", database=building.name)
-            raise TemplateFailed(problem=up.stderr.strip() or up.stdout.strip())
+            self._failed = (name, up.stderr.strip() or up.stdout.strip())
+            raise TemplateFailed(problem=self._failed[1])
         self._do("close_template", building=building.name)
 
     # ── the server ───────────────────────────────────────────────────────────────────────────────────────

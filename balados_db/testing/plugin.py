@@ -6,6 +6,7 @@ docs/testing.md tells what it does for a project; `pytest --fixtures` prints the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -118,6 +119,20 @@ def manifest_of(config: pytest.Config) -> Path | None:
     return next((folder / MANIFEST for folder in folders if (folder / MANIFEST).is_file()), None)
 
 
+@contextlib.contextmanager
+def _in_words() -> Iterator[None]:
+    """What goes wrong before a test begins is told as the command tells it, without a traceback through our files."""
+    try:
+        yield
+    except Exception as exc:
+        from balados_db.errors import BaladosDbError
+
+        if not isinstance(exc, BaladosDbError):
+            raise
+        cure = f"\n  → {exc.hint}" if exc.hint else ""
+        pytest.fail(f"balados-db: {exc.message}{cure}", pytrace=False)
+
+
 # ── fixtures ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -127,23 +142,26 @@ def balados_manifest(pytestconfig: pytest.Config) -> Path:
 
     Override it to say otherwise.
     """
-    manifest = manifest_of(pytestconfig)
-    if manifest is None:
-        from balados_db.errors import ManifestMissing
+    with _in_words():
+        manifest = manifest_of(pytestconfig)
+        if manifest is None:
+            from balados_db.errors import ManifestMissing
 
-        raise ManifestMissing(looked_for=f"balados-db.toml in {pytestconfig.rootpath} or above, or --balados-manifest,")
-    return manifest
+            looked_for = f"balados-db.toml in {pytestconfig.rootpath} or above, or --balados-manifest,"
+            raise ManifestMissing(looked_for=looked_for)
+        return manifest
 
 
 @pytest.fixture(scope="session")
 def balados_server(pytestconfig: pytest.Config) -> str:
     """The URL of the PostgreSQL server of this run, started now if it is ours; the run's header says which it is."""
     address = getattr(pytestconfig, "workerinput", {}).get(ADDRESS)
-    if address is None:
-        return chosen_server(pytestconfig).start()
-    from balados_db.testing.desk import ask
+    with _in_words():
+        if address is None:
+            return chosen_server(pytestconfig).start()
+        from balados_db.testing.desk import ask
 
-    return ask(address)
+        return ask(address)
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +169,9 @@ def balados_databases(balados_server: str, balados_manifest: Path) -> Iterator[D
     """Makes databases: `balados_databases.new()` is one more beside `balados_database`, dropped when the run ends."""
     from balados_db.testing.databases import Databases
 
-    with Databases(balados_server, balados_manifest) as databases:
+    with _in_words():
+        databases = Databases(balados_server, balados_manifest)
+    with databases:
         yield databases
 
 
@@ -163,7 +183,8 @@ def balados_database(balados_databases: Databases) -> Iterator[Database]:
     `.value(sql, parameters)`, the first column of the first row;
     `.run("reset", "--projections", "--confirm", "DELETE")`, the command on this database, as a completed process.
     """
-    database = balados_databases.new()
+    with _in_words():
+        database = balados_databases.new()
     yield database
     balados_databases.drop(database)
 

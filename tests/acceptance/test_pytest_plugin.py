@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -189,3 +190,21 @@ def wait_for(is_so: Callable[[], bool]) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["one process", "two workers"])
+def test_what_cannot_be_made_is_told_without_our_files(
+    service: Path, server: str, run_pytest: Run, words: tuple[str, ...]
+) -> None:
+    """A migration that fails, or a manifest that is wrong: what the command says of it, and no wall of frames."""
+    wrong = service / "migrations" / "shelf" / "0002_wrong.sql"
+    wrong.write_text("create table loans (nonsense);\n")
+    failed = run_pytest(service, *words, "tests/test_members.py", BALADOS_DB_TEST_URL=server)
+    wrong.unlink()
+    (service / "balados-db.toml").write_text("version = 1\n[schema.x]\n")
+    unread = run_pytest(service, *words, "tests/test_members.py", BALADOS_DB_TEST_URL=server)
+
+    assert "3 errors" in failed.stdout
+    assert "migrations/shelf/0002_wrong.sql:1" in failed.stdout
+    assert "did you mean 'schemas'?" in unread.stdout
+    assert not re.search(r"balados_db/testing|Traceback|raise ", failed.stdout + unread.stdout)

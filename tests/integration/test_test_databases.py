@@ -16,6 +16,17 @@ from balados_db.testing.databases import Databases
 from balados_db.testing.events import Events
 from tests.conftest import ROOT, Database
 
+FAILING = """\
+from yoyo import step
+
+def once(conn):
+    with open({file!r}, "a") as file:
+        file.write("x")
+    conn.cursor().execute("create nonsense")
+
+steps = [step(once)]
+"""
+
 
 @pytest.fixture
 def service(tmp_path: Path, server: str) -> Iterator[Path]:
@@ -115,11 +126,30 @@ def test_what_a_killed_run_left_is_cleared_up(server: str, service: Path) -> Non
 
 def test_a_migration_that_fails_is_told(server: str, service: Path) -> None:
     """What `balados-db up` said is what the tests say; nothing half-built stays."""
-    (service.parent / "migrations" / "shelf" / "0002_wrong.sql").write_text("create table loans (nonsense);\n")
+    wrong = service.parent / "migrations" / "shelf" / "0002_wrong.sql"
+    wrong.write_text("create table loans (nonsense);\n")
 
-    with Databases(server, service) as databases, pytest.raises(TemplateFailed, match=r"0002_wrong.sql"):
-        databases.new()
+    with Databases(server, service) as databases:
+        for _ in range(2):
+            with pytest.raises(TemplateFailed, match=r"0002_wrong.sql"):
+                databases.new()
 
+        assert kinds(server, databases) == {}
+        wrong.unlink()
+        assert databases.new().value("select count(*) from shelf.loans") == 0
+
+
+def test_what_failed_is_not_tried_again_for_every_test(server: str, service: Path, tmp_path: Path) -> None:
+    """As long as the files are the same, the answer is: a thousand tests fail as fast as one."""
+    tried = tmp_path / "tried"
+    (service.parent / "migrations" / "shelf" / "0002_wrong.py").write_text(FAILING.format(file=str(tried)))
+
+    with Databases(server, service) as databases:
+        for _ in range(3):
+            with pytest.raises(TemplateFailed, match="0002_wrong"):
+                databases.new()
+
+    assert tried.read_text() == "x"
     assert kinds(server, databases) == {}
 
 
