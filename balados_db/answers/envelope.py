@@ -94,42 +94,39 @@ class InDatabase:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Success:
+class _Object:
+    """What a command that came to its end and one that did not have in common: which properties, in which order."""
+
+    schema: str
+    command: str
+    ok: bool
+    exit_status: int
+    changed: bool
+    dry_run: bool
+    target: Target | None
+    plan: ShownPlan | None
+    databases: Mapping[str, InDatabase]
+    result: Answer | Before
+    warnings: tuple[str, ...]
+    errors: tuple[ErrorObject, ...]
+    next_actions: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Success(_Object):
     """A command that came to its end. With findings that ask for something it is not `ok`, and exits 4.
 
     Where the manifest declares several databases and the command works on each of them, `databases` has the plan and
     the answer of each by its name, and `result` is nothing but a frame. Else `databases` is empty.
     """
 
-    schema: str
-    command: str
-    ok: bool
-    exit_status: int
-    changed: bool
-    dry_run: bool
-    target: Target | None
-    plan: ShownPlan | None
-    databases: Mapping[str, InDatabase]
     result: Answer
-    warnings: tuple[str, ...]
     errors: tuple[()]
-    next_actions: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Failure:
+class Failure(_Object):
     """A command that ended badly, with exactly one error. `command` is empty where none was understood."""
 
-    schema: str
-    command: str
-    ok: bool
-    exit_status: int
-    changed: bool
-    dry_run: bool
-    target: Target | None
-    plan: ShownPlan | None
-    databases: Mapping[str, InDatabase]
     result: Before
-    warnings: tuple[str, ...]
     errors: tuple[ErrorObject]
-    next_actions: tuple[tuple[str, ...], ...]

@@ -103,20 +103,12 @@ def _only(said: Mapping[str, bool], names: tuple[str, ...]) -> str | None:
 
 
 def _scope(session: Session, scope: str | None, schema: str | None, projector: str | None) -> Scope:
-    """The scope that was named, or that a schema or projector implies."""
-    declared = session.declared(schema) if schema is not None else None
-    if projector is not None:
-        from balados_db.planning.refusals import refuse_replay
+    from balados_db.planning.scope import scope_of
 
-        refuse_replay(session.manifest, projector)
-        session.projector(projector)
-    if scope is not None:
-        return Scope(scope)
-    if projector is not None:
-        return Scope.PROJECTIONS
-    if declared is not None:
-        return Scope.of(declared.kind)
-    raise UsageError(
-        problem="say what to reset: one of --projections, --system, --events, --all, --schema S, --projector P",
-        hint="not sure? `balados-db guide` asks three questions",
-    )
+    chosen = scope_of(session.manifest, scope, schema, projector)
+    if chosen is None:
+        raise UsageError(
+            problem="say what to reset: one of --projections, --system, --events, --all, --schema S, --projector P",
+            hint="not sure? `balados-db guide` asks three questions",
+        )
+    return chosen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -57,34 +56,27 @@ class Session:
 
     def _refuse_unknown_urls(self) -> None:
         from balados_db.errors import UsageError
+        from balados_db.manifest.lookup import meant
 
         known = [name for name in self.manifest.parts if name != MAIN]
         for name in self.options.urls:
             if name not in known:
                 problem = f"--url {name}=: no schema of the manifest lies in a database {name!r}"
-                raise UsageError(problem=problem, hint=_nearest(name, known))
+                raise UsageError(problem=problem, hint=meant(name, known))
         if self.options.url and MAIN not in self.manifest.parts:
             raise UsageError(problem="--url: nothing is declared in the main database", hint=f"--url {known[0]}=URL")
 
     def declared(self, schema: str) -> SchemaDeclaration:
         """A schema of the manifest. Raises UnknownSchema, which names the nearest one."""
-        from balados_db.errors import UnknownSchema
+        from balados_db.manifest.lookup import declared_schema
 
-        found = self.manifest.schema(schema)
-        if found is None:
-            names = [s.name for s in self.manifest.schemas]
-            raise UnknownSchema(file=str(self.manifest.file), name=schema, hint=_nearest(schema, names))
-        return found
+        return declared_schema(self.manifest, schema)
 
     def projector(self, name: str) -> Projector:
         """A projector of the manifest. Raises UnknownProjector, which names the nearest one."""
-        from balados_db.errors import UnknownProjector
+        from balados_db.manifest.lookup import declared_projector
 
-        found = next((p for p in self.manifest.projectors if p.name == name), None)
-        if found is None:
-            names = [p.name for p in self.manifest.projectors]
-            raise UnknownProjector(file=str(self.manifest.file), name=name, hint=_nearest(name, names))
-        return found
+        return declared_projector(self.manifest, name)
 
     @cached_property
     def files(self) -> dict[str, tuple[Migration, ...]]:
@@ -152,10 +144,3 @@ class Session:
     def interactive(self) -> bool:
         """Whether a person can be asked: standard input and standard error are both terminals."""
         return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _nearest(word: str, right: list[str]) -> str:
-    near = get_close_matches(word, right, n=1, cutoff=0.5)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"it declares {', '.join(right)}" if right else "it declares none"

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from balados_db.errors import StalePlan, UnknownSchema, UsageError
+from balados_db.errors import StalePlan, UsageError
 from balados_db.execution.executor import Planner
+from balados_db.manifest.lookup import declared_schema
 from balados_db.migration_files import checksum
 from balados_db.model import DatabaseState, Files, Manifest, SchemaKind, SchemaState
 from balados_db.planning.create import plan_create, plan_init
@@ -146,8 +147,7 @@ def look_at_part(look: Look, files: Files, request: ResetRequest, whole: Whole) 
 
 def rollback_planner(manifest: Manifest, files: Files, request: RollbackRequest) -> Planner:
     """Plans a rollback: of a projection, a reset of that schema."""
-    if manifest.schema(request.schema) is None:
-        raise UnknownSchema(file=str(manifest.file), name=request.schema)
+    declared_schema(manifest, request.schema)
 
     def plan(conn: Connection[Any], ours: tuple[int, ...]) -> Plan:
         look = Look(conn=conn, manifest=manifest, ours=ours)
@@ -211,8 +211,7 @@ def _guarded(plan: Plan, stamp: Stamp | None, manifest: Manifest, name: str) -> 
 def scope_schemas(manifest: Manifest, schemas: Sequence[str], kinds: Sequence[SchemaKind]) -> tuple[str, ...]:
     """The migrated schemas that names and kinds choose; all of them when neither is given."""
     for name in schemas:
-        if manifest.schema(name) is None:
-            raise UnknownSchema(file=str(manifest.file), name=name)
+        declared_schema(manifest, name)
     if not schemas and not kinds:
         return tuple(s.name for s in manifest.migrated)
     return tuple(s.name for s in manifest.migrated if s.name in schemas or s.kind in kinds)

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
 
-from balados_db.errors import NotConfirmed, UnknownProjector
+from balados_db.errors import NotConfirmed
 from balados_db.execution import road, watching
 from balados_db.execution.executor import Orders, refuse_read_only
 from balados_db.execution.run import Progress
 from balados_db.library.database import Database, opened
 from balados_db.library.plans import Prepared
+from balados_db.manifest.lookup import declared_projector
 from balados_db.planning.rebuild import Course
 from balados_db.postgres import agreement
 from balados_db.report import Report
@@ -78,8 +79,6 @@ def rebuild_wait(
 
 
 def _watching(database: Database, projectors: Iterable[str]) -> AbstractContextManager[watching.Eye]:
-    names, manifest = tuple(dict.fromkeys(projectors)), database.part
-    unknown = [name for name in names if name not in {p.name for p in manifest.projectors}]
-    if unknown:
-        raise UnknownProjector(file=str(manifest.file), name=unknown[0])
+    manifest = database.part
+    names = tuple(declared_projector(manifest, name).name for name in dict.fromkeys(projectors))
     return watching.watching([(partial(opened, database), manifest)], manifest, names)

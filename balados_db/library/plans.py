@@ -9,16 +9,17 @@ from typing import Any, Literal
 
 from psycopg import Connection
 
-from balados_db.errors import AcrossDatabases, UnknownProjector, UnknownSchema, UsageError
+from balados_db.errors import AcrossDatabases, UsageError
 from balados_db.execution import planners, road
 from balados_db.execution.executor import Planner
 from balados_db.execution.scratch import compare
 from balados_db.library.database import Database, opened
+from balados_db.manifest.lookup import declared_schema
 from balados_db.model import MAIN, Manifest, SchemaKind, Scope
 from balados_db.planning import adopt
 from balados_db.planning.plan import Plan
-from balados_db.planning.refusals import refuse_replay
 from balados_db.planning.rollback import RollbackRequest
+from balados_db.planning.scope import scope_of
 from balados_db.planning.shape import ResetRequest
 from balados_db.planning.together import concerned
 from balados_db.postgres.catalog import Look, read_state
@@ -83,7 +84,9 @@ def plan_reset(
     A schema alone means the scope of its kind, a projector alone projections. `way` forces what the plan else decides.
     Raises UsageError, what protects what is kept (`Protected`), and ProjectorsLive.
     """
-    chosen = _scope(database.manifest, scope, schema, projector)
+    chosen = scope_of(database.manifest, scope, schema, projector)
+    if chosen is None:
+        raise UsageError(problem="say what to reset: a scope, a schema or a projector")
     request = ResetRequest(
         scope=chosen,
         schema=schema,
@@ -150,24 +153,7 @@ def _prepared(
 
 
 def _declared(manifest: Manifest, schema: str) -> str:
-    if manifest.schema(schema) is None:
-        raise UnknownSchema(file=str(manifest.file), name=schema)
-    return schema
-
-
-def _scope(manifest: Manifest, scope: Scope | str | None, schema: str | None, projector: str | None) -> Scope:
-    declared = manifest.schema(_declared(manifest, schema)) if schema is not None else None
-    if projector is not None:
-        refuse_replay(manifest, projector)
-        if projector not in {p.name for p in manifest.projectors}:
-            raise UnknownProjector(file=str(manifest.file), name=projector)
-    if scope is not None:
-        return Scope(scope)
-    if projector is not None:
-        return Scope.PROJECTIONS
-    if declared is not None:
-        return Scope.of(declared.kind)
-    raise UsageError(problem="say what to reset: a scope, a schema or a projector")
+    return declared_schema(manifest, schema).name
 
 
 def _refuse_other_database(database: Database, request: ResetRequest) -> None:

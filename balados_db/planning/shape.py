@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from balados_db.errors import (
-    UnknownProjector,
-    UnknownSchema,
-    UsageError,
-)
+from balados_db.errors import UsageError
+from balados_db.manifest.lookup import declared_projector, declared_schema
 from balados_db.model import (
     DatabaseState,
     Files,
@@ -157,7 +154,7 @@ def _company(state: DatabaseState, manifest: Manifest, request: ResetRequest) ->
     """The projectors that start over; one that is tied to the scope from outside is refused or taken along."""
     if request.projector is not None:
         _refuse_unfit(request)
-        chosen = _named(manifest, request.projector)
+        chosen = declared_projector(manifest, request.projector)
         return gather(state, manifest, [chosen], chosen.tables, along=request.with_dependents)
     if SchemaKind.PROJECTION not in request.scope.kinds:
         return Company(chosen=[], inside=set())
@@ -176,22 +173,13 @@ def _refuse_unfit(request: ResetRequest) -> None:
         raise UsageError(problem="a single projector's tables can be emptied, not recreated; --schema recreates")
 
 
-def _named(manifest: Manifest, name: str) -> Projector:
-    found = next((p for p in manifest.projectors if p.name == name), None)
-    if found is None:
-        raise UnknownProjector(file=str(manifest.file), name=name)
-    return found
-
-
 def _schemas(manifest: Manifest, request: ResetRequest, company: Company) -> tuple[SchemaDeclaration, ...]:
     if request.projector is not None:
         names = {table.schema for projector in company.chosen for table in projector.tables}
         return tuple(schema for schema in manifest.schemas if schema.name in names)
     if request.schema is None:
         return tuple(schema for schema in manifest.schemas if schema.kind in request.scope.kinds)
-    declared = manifest.schema(request.schema)
-    if declared is None:
-        raise UnknownSchema(file=str(manifest.file), name=request.schema)
+    declared = declared_schema(manifest, request.schema)
     if declared.kind not in request.scope.kinds:
         right = Scope.of(declared.kind).value
         raise UsageError(problem=f"schema {declared.name!r} is {declared.kind.value}: its scope is --{right}")

@@ -253,10 +253,11 @@ def _lock(conn: Connection[Any], locks: Locks) -> None:
     conn.execute(query("unbounded"))
 
 
-def _blockers(conn: Connection[Any], tables: tuple[TableName, ...]) -> list[dict[str, Any]]:
-    rows = conn.execute(
-        query("select_blockers"), {"schemas": [t.schema for t in tables], "names": [t.name for t in tables]}
-    )
+def _blockers(conn: Connection[Any], tables: tuple[TableName, ...] | None = None) -> list[dict[str, Any]]:
+    """Who locks these tables; without them, who locks any table against everybody."""
+    wanted = None if tables is None else [[t.schema for t in tables], [t.name for t in tables]]
+    schemas, names = wanted or (None, None)
+    rows = conn.execute(query("select_blockers"), {"schemas": schemas, "names": names})
     return [of_blocker(r.table, r.schema, r.pid, r.user, r.application, r.state, r.gid) for r in rows]
 
 
@@ -268,8 +269,7 @@ def named_blockers(conn: Connection[Any]) -> Iterator[None]:
     except LockTimeout as exc:
         if conn.closed or exc.facts.get("objects"):
             raise
-        rows = conn.execute(query("select_exclusive_holders"))
-        objects = [of_blocker(r.table, r.schema, r.pid, r.user, r.application, r.state, r.gid) for r in rows]
+        objects = _blockers(conn)
         if not objects:
             raise
         raise LockTimeout(blockers=_said(objects), objects=objects, hint=_patience(objects)) from exc

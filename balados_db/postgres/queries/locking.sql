@@ -38,7 +38,8 @@ select l.pid,
    and ((l.classid::bigint << 32) | l.objid::bigint) = pg_catalog.hashtextextended('balados-db', 0)
 
 -- select_blockers --
--- Who holds a lock on these tables; prepared transactions have no process.
+-- Who holds a lock on these tables, or, where none are named, who keeps even readers out of one; prepared transactions
+-- have no process.
 select distinct
        n.nspname || '.' || c.relname as table,
        n.nspname as schema,
@@ -55,35 +56,15 @@ select distinct
   left join pg_catalog.pg_prepared_xacts p on p.transaction = t.transactionid
  where l.granted
    and l.locktype = 'relation'
-   and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
-   and c.oid = any (select r.oid
-                      from unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
-                      join pg_catalog.pg_namespace s on s.nspname = wanted.schema
-                      join pg_catalog.pg_class r on r.relnamespace = s.oid and r.relname = wanted.name)
-   and coalesce(l.pid, 0) <> pg_catalog.pg_backend_pid()
- order by 1, 3
-
--- select_exclusive_holders --
--- Who keeps even readers out of a table; prepared transactions have no process.
-select distinct
-       n.nspname || '.' || c.relname as table,
-       n.nspname as schema,
-       l.pid,
-       coalesce(a.usename, '') as user,
-       coalesce(a.application_name, '') as application,
-       coalesce(a.state, '') as state,
-       p.gid
-  from pg_catalog.pg_locks l
-  join pg_catalog.pg_class c on c.oid = l.relation
-  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  left join pg_catalog.pg_stat_activity a on a.pid = l.pid
-  left join pg_catalog.pg_locks t on t.locktype = 'transactionid' and t.virtualtransaction = l.virtualtransaction and l.pid is null
-  left join pg_catalog.pg_prepared_xacts p on p.transaction = t.transactionid
- where l.granted
-   and l.locktype = 'relation'
-   and l.mode = 'AccessExclusiveLock'
    and l.database = (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database())
    and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+   and case
+         when %(schemas)s::text[] is null then l.mode = 'AccessExclusiveLock'
+         else c.oid = any (select r.oid
+                             from unnest(%(schemas)s::text[], %(names)s::text[]) as wanted (schema, name)
+                             join pg_catalog.pg_namespace s on s.nspname = wanted.schema
+                             join pg_catalog.pg_class r on r.relnamespace = s.oid and r.relname = wanted.name)
+       end
    and coalesce(l.pid, 0) <> pg_catalog.pg_backend_pid()
  order by 1, 3
 
