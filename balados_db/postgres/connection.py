@@ -249,6 +249,8 @@ def translation(
 
     state = exc.sqlstate or ""
     said = exc.diag.message_primary or _last_line(str(exc))
+    if raised(exc):
+        return _refused(exc, step, said)
     if state == "42501":
         role = identity.role if identity else ""
         denied = of_denied(said, role)
@@ -270,11 +272,20 @@ def translation(
     # 42601 is a mistake in a statement of ours: no trigger makes one.
     refused = fires and state and state != "42601"
     if refused or state == "P0001" or (state == "0A000" and "function" in (exc.diag.context or "")):
-        guard = of_guard(exc.diag.context or "", said)
-        # Only where it stops the dropping is emptying another way.
-        instead = ("reset with --empty, which drops nothing",) if step.startswith("drop ") else ()
-        return RefusedByDatabase(step=step, problem=said, objects=[guard], hint=advice([guard], *instead))
+        return _refused(exc, step, said)
     return StepFailed(step=step, problem=said, sqlstate=state)
+
+
+def raised(exc: psycopg.Error) -> bool:
+    """Whether somebody's PL/pgSQL said RAISE: then its SQLSTATE is that function's choice, and proves nothing."""
+    return exc.diag.source_function == "exec_stmt_raise"
+
+
+def _refused(exc: psycopg.Error, step: str, said: str) -> RefusedByDatabase:
+    guard = of_guard(exc.diag.context or "", said)
+    # Only where it stops the dropping is emptying another way.
+    instead = ("reset with --empty, which drops nothing",) if step.startswith("drop ") else ()
+    return RefusedByDatabase(step=step, problem=said, objects=[guard], hint=advice([guard], *instead))
 
 
 def _since(conn: Connection[Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from psycopg import sql
 from balados_db.errors import DropRefused
 from balados_db.model import TableName
 from balados_db.planning.culprits import of_undropped
+from balados_db.postgres.connection import raised
 from balados_db.postgres.queries import query
 
 if TYPE_CHECKING:
@@ -84,9 +85,18 @@ def _try(conn: Connection[Any], statement: sql.SQL | sql.Composed) -> bool:
     try:
         with conn.transaction():
             conn.execute(statement)
-    except (psycopg.errors.DependentObjectsStillExist, psycopg.errors.UndefinedObject, psycopg.errors.UndefinedTable):
+    except _NOT_YET as exc:
+        if raised(exc):
+            raise
         return False
     return True
+
+
+_NOT_YET = (
+    psycopg.errors.DependentObjectsStillExist,
+    psycopg.errors.UndefinedObject,
+    psycopg.errors.UndefinedTable,
+)
 
 
 def _stuck(conn: Connection[Any], contents: list[Any]) -> DropRefused:

@@ -12,7 +12,7 @@ from psycopg import sql
 
 from balados_db.errors import BaladosDbError, LockHeld, LockTimeout, MigrationFailed, MigrationHalfDone
 from balados_db.model import Migration
-from balados_db.postgres.connection import local_settings, translation
+from balados_db.postgres.connection import local_settings, raised, translation
 from balados_db.postgres.queries import named, query
 
 if TYPE_CHECKING:
@@ -103,14 +103,14 @@ def _quoted(text: str, tag: str) -> sql.SQL:
 
 
 def _failed(exc: psycopg.Error, file: str, source: str) -> BaladosDbError:
-    if exc.sqlstate is None or exc.sqlstate.startswith("57P"):
+    if not raised(exc) and (exc.sqlstate is None or exc.sqlstate.startswith("57P")):
         return translation(exc, file)  # the server went away: not the file's fault, and worth another try
     where = file
     at = exc.diag.internal_position or exc.diag.statement_position
     if at and (exc.diag.internal_query or "").rstrip() == source.rstrip():
         before = source[: int(at) - 1]
         where = f"{file}:{before.count(chr(10)) + 1}:{len(before) - before.rfind(chr(10))}"
-    if isinstance(exc, psycopg.errors.LockNotAvailable):
+    if isinstance(exc, psycopg.errors.LockNotAvailable) and not raised(exc):
         return LockTimeout(blockers=f"{where} waits for a table that somebody else uses")
     return MigrationFailed(
         where=where,

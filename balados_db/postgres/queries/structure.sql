@@ -1,5 +1,5 @@
 -- select_structure --
--- Every fact about the structure of a schema, by names: no oid, owner, grant, statistic or column number.
+-- Every fact about the structure of a schema, by names: no oid, owner, grant, statistic, storage or column number.
 -- `skip` holds relations that are not the schema's own (histories, checkpoint tables).
 with own as materialized (
   select c.oid, c.relname, c.relkind, n.nspname, n.oid as nsp, c.relpersistence, c.reloptions, c.relrowsecurity,
@@ -17,6 +17,9 @@ select nspname as schema,
        pg_catalog.concat_ws(' ', relkind, relpersistence, reloptions::text, relrowsecurity, relforcerowsecurity, relreplident,
                             case when relkind = 'p' then pg_catalog.pg_get_partkeydef(oid) end,
                             case when relispartition then pg_catalog.pg_get_expr(relpartbound, oid) end,
+                            'inherits ' || (select pg_catalog.string_agg(i.inhparent::pg_catalog.regclass::text, ', ' order by i.inhseqno)
+                                              from pg_catalog.pg_inherits i where i.inhrelid = own.oid),
+                            'of ' || pg_catalog.format_type(nullif(reloftype, 0), null),
                             case when relkind in ('v', 'm') then pg_catalog.pg_get_viewdef(oid) end) as fact
   from own
 union all
@@ -30,9 +33,13 @@ select o.nspname, 'column ' || o.relname || '.' || a.attname,
   join pg_catalog.pg_attribute a on a.attrelid = o.oid and a.attnum > 0 and not a.attisdropped
   join pg_catalog.pg_type t on t.oid = a.atttypid
   left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
- where o.relkind <> 'v'
+ where o.relkind <> 'v' or d.oid is not null
 union all
-select o.nspname, 'constraint ' || o.relname || '.' || k.conname, pg_catalog.pg_get_constraintdef(k.oid)
+select o.nspname, 'constraint ' || o.relname || '.' || k.conname,
+       pg_catalog.pg_get_constraintdef(k.oid)
+                  || case when exists (select from pg_catalog.pg_trigger t
+                                        where t.tgconstraint = k.oid and t.tgrelid = k.conrelid and t.tgisinternal and t.tgenabled <> 'O')
+                          then ' disabled' else '' end
   from own o
   join pg_catalog.pg_constraint k on k.conrelid = o.oid
  where k.contype not in ('n', 't')
@@ -61,7 +68,12 @@ select o.nspname, 'rule ' || o.relname || '.' || r.rulename, pg_catalog.pg_get_r
  where r.rulename <> '_RETURN'
 union all
 select n.nspname, 'sequence ' || c.relname,
-       pg_catalog.concat_ws(' ', pg_catalog.format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle)
+       pg_catalog.concat_ws(' ', pg_catalog.format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, s.seqcycle,
+                            'owned by ' || (select d.refobjid::pg_catalog.regclass::text || '.' || a.attname
+                                              from pg_catalog.pg_depend d
+                                              join pg_catalog.pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+                                             where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid
+                                               and d.refclassid = d.classid and d.deptype in ('a', 'i')))
   from pg_catalog.pg_sequence s
   join pg_catalog.pg_class c on c.oid = s.seqrelid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
@@ -98,4 +110,21 @@ select n.nspname, 'statistics ' || s.stxname, pg_catalog.pg_get_statisticsobjdef
   from pg_catalog.pg_statistic_ext s
   join pg_catalog.pg_namespace n on n.oid = s.stxnamespace
  where n.nspname = any (%(schemas)s)
+union all
+-- Of other kinds what is there, and what a text search is made of: it decides about what is rebuilt.
+select n.nspname, i.type || ' ' || i.identity,
+       coalesce((select pg_catalog.concat_ws(' ', t.tmplname, d.dictinitoption)
+                   from pg_catalog.pg_ts_dict d join pg_catalog.pg_ts_template t on t.oid = d.dicttemplate where i.type = 'text search dictionary' and d.oid = o.objid),
+                (select pg_catalog.string_agg(pg_catalog.concat_ws(' ', m.maptokentype, m.mapdict::pg_catalog.regdictionary), ', '
+                                              order by m.maptokentype, m.mapseqno)
+                   from pg_catalog.pg_ts_config_map m where i.type = 'text search configuration' and m.mapcfg = o.objid), '')
+  from pg_catalog.pg_depend o
+  join pg_catalog.pg_namespace n on n.oid = o.refobjid
+ cross join lateral pg_catalog.pg_identify_object(o.classid, o.objid, 0) i
+ where n.nspname = any (%(schemas)s)
+   and o.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+   and o.classid = any (array['pg_catalog.pg_operator', 'pg_catalog.pg_opclass', 'pg_catalog.pg_opfamily', 'pg_catalog.pg_collation',
+                              'pg_catalog.pg_conversion', 'pg_catalog.pg_ts_config', 'pg_catalog.pg_ts_dict',
+                              'pg_catalog.pg_ts_parser', 'pg_catalog.pg_ts_template']::pg_catalog.regclass[])
+   and not exists (select from pg_catalog.pg_depend e where e.classid = o.classid and e.objid = o.objid and e.deptype = 'e')
  order by 1, 2
