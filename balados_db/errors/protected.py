@@ -202,7 +202,7 @@ class Undroppable(Protected):
 
 
 class RefusedByDatabase(Protected):
-    """The database itself refuses, by a trigger or function of its own: {problem} (at: {step}). Nothing was changed."""
+    """The database itself refuses: {problem} (at: {step}). Nothing was changed."""
 
     code = "refused_by_database"
     cure = "it is somebody's guard: ask whoever made it; one that only stops dropping lets --empty through"

@@ -169,10 +169,18 @@ def undroppable(found: SchemaState) -> Undroppable:
     return Undroppable(schema=found.name, names=names, objects=objects, hint=cures.advice(objects, *instead))
 
 
+_BASE = "base type "
+
+
 def of_undroppable(named: str, schema: str) -> dict[str, Any]:
     """One of them: `type identity`, as the server calls it."""
     reason = "is of a kind that balados-db does not drop"
     type_ = next((t for t in sorted(cures.MOVABLE, key=len, reverse=True) if named.startswith(f"{t} ")), None)
+    if named.startswith(_BASE):
+        identity = named.removeprefix(_BASE)
+        reason = "cannot be dropped before its functions, nor they before it"
+        cure = f"with its functions and every column of it: drop type {identity} cascade"
+        return cures.in_the_way("type", identity, reason, cure, schema)
     if type_ is None:
         return cures.in_the_way("object", named, reason, f"drop {named}", schema)
     identity = named.removeprefix(f"{type_} ")
@@ -328,9 +336,11 @@ def of_denied(said: str, role: str) -> dict[str, Any]:
     return cures.in_the_way("role", role, said, "grant it what is missing, or connect as the owner")
 
 
-def of_guard(context: str, said: str) -> dict[str, Any]:
-    """The function that refused, by the first line of where the server was."""
+def of_guard(context: str, said: str, hint: str = "") -> dict[str, Any]:
+    """The function that refused, by the first line of where the server was; where it was in none, the server itself."""
     found = re.match(r"PL/\w+ function (.+\)) line", context)
+    if hint and not context:
+        return cures.in_the_way("server", "PostgreSQL", f"says: {said}", hint)
     cure = "it is somebody's guard: ask whoever made it, and disable its trigger for the reset if they agree"
     return cures.in_the_way("function", found[1] if found else "of the database's own", f"says: {said}", cure)
 
@@ -367,8 +377,8 @@ _BROKEN = {
     "written": (
         "table",
         "the reset wrote to it, though it is kept",
-        "a trigger, a rule or a foreign key (on delete cascade) of an emptied table or of a table of positions writes "
-        "there: drop or disable it",
+        "a trigger, a rule or a foreign key (on delete cascade) of an emptied table or of a table of positions, or an "
+        "event trigger, writes there: drop or disable it",
     ),
     "gained": (
         "object",

@@ -282,7 +282,7 @@ def raised(exc: psycopg.Error) -> bool:
 
 
 def _refused(exc: psycopg.Error, step: str, said: str) -> RefusedByDatabase:
-    guard = of_guard(exc.diag.context or "", said)
+    guard = of_guard(exc.diag.context or "", said, exc.diag.message_hint or "")
     # Only where it stops the dropping is emptying another way.
     instead = ("reset with --empty, which drops nothing",) if step.startswith("drop ") else ()
     return RefusedByDatabase(step=step, problem=said, objects=[guard], hint=advice([guard], *instead))

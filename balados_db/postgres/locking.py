@@ -246,7 +246,7 @@ def _lock(conn: Connection[Any], locks: Locks) -> None:
     """Checkpoints first, as projectors take them first; then the tables in the order of their age."""
     conn.execute(local_settings(conn))
     conn.execute(query("bounded_try").format(milliseconds=sql.Literal(f"{TRY_MS}ms")))
-    for tables, mode in ((locks.checkpoints, "share row exclusive"), (locks.exclusive, "access exclusive")):
+    for tables, mode in ((locks.checkpoints, "exclusive"), (locks.exclusive, "access exclusive")):
         if tables:
             names = sql.SQL(", ").join(sql.SQL("only {}").format(sql.Identifier(*table)) for table in tables)
             conn.execute(query("lock_tables").format(tables=names, mode=sql.SQL(mode)))

@@ -36,11 +36,14 @@ def _read(conn: Connection[Any], state: DatabaseState, shape: Shape) -> Obstacle
     emptied = [r.oid for r in shape.emptied]
     refreshed = [r.oid for r in shape.refreshed]
     doomed = [*recreated, *emptied]
-    dependents = _dependents(conn, shape.recreated, [r.oid for r in made_anew if r.stays])
+    dependents = (
+        *_dependents(conn, shape.recreated, [r.oid for r in made_anew if r.stays]),
+        *_operators(conn, shape.recreated),
+    )
     return Obstacles(
         dependents=tuple(o for o in dependents if not _temporary(o)),
         temporary=tuple(o for o in dependents if _temporary(o)),
-        inheritance=_inheritance(conn, doomed),
+        inheritance=(*_inheritance(conn, doomed), *_heirs(conn, state, shape, doomed)),
         references=(*_references(conn, emptied, doomed), *_sequences(conn, emptied, doomed)),
         lock_too=_lock_too(conn, recreated, doomed),
         foreign_keys=_pairs(conn, "select_foreign_keys", doomed),
@@ -76,6 +79,22 @@ def _dependent(row: Any) -> Outsider:
     )
 
 
+def _operators(conn: Connection[Any], schemas: tuple[str, ...]) -> tuple[Outsider, ...]:
+    """Operators outside that would lose their commutator or negator."""
+    rows = conn.execute(query("select_linked_operators"), {"schemas": list(schemas)}) if schemas else ()
+    return tuple(
+        Outsider(
+            type="operator",
+            identity=r.identity,
+            schema=r.schema,
+            reason=f"is the commutator or negator of operator {r.need}",
+            needs=(Need("operator", r.need, r.need_schema),),
+            inside=True,
+        )
+        for r in rows
+    )
+
+
 def _temporary(outsider: Outsider) -> bool:
     """Whether it belongs to a session, and goes with it."""
     return (outsider.schema or "").startswith(_TEMPORARY)
@@ -93,6 +112,15 @@ def _owned(conn: Connection[Any], outsider: Outsider) -> Outsider:
 def _inheritance(conn: Connection[Any], doomed: list[int]) -> tuple[Outsider, ...]:
     rows = conn.execute(query("select_inheritance"), {"doomed": doomed})
     return tuple(_child(row) if row.parent_inside else _parent(row) for row in rows)
+
+
+def _heirs(conn: Connection[Any], state: DatabaseState, shape: Shape, doomed: list[int]) -> tuple[Outsider, ...]:
+    """Where positions are moved: tables that would lose rows with a table of positions."""
+    if not (shape.projectors or shape.events_go):
+        return ()
+    tables = state.checkpoint_tables
+    wanted = {"schemas": [t.schema for t in tables], "names": [t.name for t in tables], "doomed": doomed}
+    return tuple(_child(row) for row in conn.execute(query("select_heirs"), wanted))
 
 
 def _child(row: Any) -> Outsider:

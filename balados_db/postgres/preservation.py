@@ -35,12 +35,28 @@ class Boundary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a sequence is: the last value that it gave, if it gave one."""
+
+    name: str
+    value: int | None
+    ascending: bool
+    cycles: bool
+
+    def is_behind(self, before: Place) -> bool:
+        """Whether it will give values again that it gave before, and does not so by itself."""
+        if before.value is None or self.value is None:
+            return before.value is not None
+        return not self.cycles and (self.value < before.value if self.ascending else self.value > before.value)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Preserved:
     """A reading of everything that is to be kept."""
 
     boundary: Boundary
     facts: dict[Key, Fact]
-    sequences: dict[int, tuple[str, int | None]] = field(default_factory=dict)  # by oid: name, last value
+    sequences: dict[int, Place] = field(default_factory=dict)  # by oid
     rows: dict[str, Fact] | None = None  # by table, when every kept row is compared
     positions: list[tuple[CheckpointTable, tuple[str, ...]]] = field(default_factory=list)
 
@@ -80,20 +96,20 @@ def _seen(boundary: Boundary) -> dict[str, Any]:
     }
 
 
-def _sequences(conn: Connection[Any], boundary: Boundary) -> dict[int, tuple[str, int | None]]:
+def _sequences(conn: Connection[Any], boundary: Boundary) -> dict[int, Place]:
     """Where the kept sequences are. Others may move them on meanwhile; no rollback moves them back."""
     rows = conn.execute(query("select_sequences"), {**_seen(boundary), "most": MOST_SEQUENCES})
-    return {r.oid: (r.name, r.value) for r in rows}
+    return {r.oid: Place(name=r.name, value=r.value, ascending=r.ascending, cycles=r.cycles) for r in rows}
 
 
 def _set_back(conn: Connection[Any], before: Preserved) -> list[str]:
     """The kept sequences that somebody's trigger set back: put where they were, whatever happens to the rest."""
     now = _sequences(conn, before.boundary)
     broken = []
-    for oid, (name, value) in before.sequences.items():
-        if value is not None and oid in now and (now[oid][1] or 0) < value:
-            conn.execute(query("put_sequence_back"), {"oid": oid, "value": value})
-            broken.append(f"changed: sequence {name} was set back")
+    for oid, place in before.sequences.items():
+        if oid in now and now[oid].is_behind(place):
+            conn.execute(query("put_sequence_back"), {"oid": oid, "value": place.value})
+            broken.append(f"changed: sequence {place.name} was set back")
     return broken
 
 

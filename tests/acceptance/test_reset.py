@@ -450,6 +450,48 @@ def test_a_guard_of_the_database_is_respected_and_told(filled: Database, run_cli
     assert filled.snapshot() == before
 
 
+def test_a_guard_is_told_whatever_code_it_raises(filled: Database, run_cli: Run) -> None:
+    """Its SQLSTATE is its own choice: it is neither a lock that may be waited for nor a lost connection."""
+    filled.execute("create schema guards")
+    for code in ("lock_not_available", "admin_shutdown", "undefined_table"):
+        filled.execute(
+            "create or replace function guards.refuse() returns event_trigger language plpgsql as"
+            f" $$ begin raise exception 'nobody drops here' using errcode = '{code}'; end $$"
+        )
+        filled.execute(
+            "drop event trigger if exists refuse; create event trigger refuse on sql_drop execute function guards.refuse()"
+        )
+
+        result = run_cli("reset", "--projections", "--recreate", "--confirm", "DELETE", database=filled)
+
+        assert (result.status, result.code) == (5, "refused_by_database")
+        assert "function guards.refuse()" in result.err
+
+
+def test_positions_that_cannot_be_deleted_for_their_subscribers_say_why(filled: Database, run_cli: Run) -> None:
+    """PostgreSQL itself refuses, and knows the cure."""
+    filled.execute(
+        "alter table events.projection_versions replica identity nothing; create publication everything for all tables"
+    )
+
+    result = run_cli("reset", "--projections", "--empty", "--confirm", "DELETE", database=filled)
+
+    assert (result.status, result.code) == (5, "refused_by_database")
+    assert "set REPLICA IDENTITY using ALTER TABLE" in result.err
+    assert "guard" not in result.err
+
+
+def test_whoever_locks_a_single_position_is_named(filled: Database, run_cli: Run) -> None:
+    """A row lock leaves the table free: found before anything is done, not in the middle of it."""
+    with filled.connect(application_name="the accountant") as other:
+        other.execute("begin; select from events.projection_versions for key share")
+
+        result = run_cli("reset", "--projections", "--lock-timeout", "0.5", "--confirm", "DELETE", database=filled)
+
+    assert (result.status, result.code) == (6, "lock_timeout")
+    assert "the accountant" in result.err.partition("error[")[2]
+
+
 def test_a_temporary_view_of_another_session_is_waited_out_not_dropped(filled: Database, run_cli: Run) -> None:
     """It goes with its session: exit 6, and the same run succeeds afterwards."""
     with filled.connect() as other:

@@ -85,6 +85,19 @@ CLASSES = {
         "table constraint",
         cures=2,
     ),
+    "a commutator": Refused(
+        "create function shown.less(int, int) returns boolean language sql immutable return $1 < $2;"
+        ' create operator shown.<<< (function = shown.less, leftarg = int, rightarg = int, commutator = operator("Book Club".>>>));'
+        ' create operator "Book Club".>>> (function = int4gt, leftarg = int, rightarg = int, commutator = operator(shown.<<<))',
+        "operator",
+        cures=2,
+    ),
+    "a base type": Refused(
+        "create type shown.score; create function shown.read(cstring) returns shown.score language internal immutable strict as 'int4in';"
+        " create function shown.tell(shown.score) returns cstring language internal immutable strict as 'int4out';"
+        " create type shown.score (input = shown.read, output = shown.tell, like = int4); create table shown.scores (score shown.score)",
+        "type",
+    ),
     "an event trigger": Refused(
         "create function shown.guard() returns event_trigger language plpgsql as 'begin end';"
         " create event trigger guard on ddl_command_end when tag in ('CREATE AGGREGATE') execute function shown.guard()",

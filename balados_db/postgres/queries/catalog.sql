@@ -82,7 +82,8 @@ select t.tie,
 -- select_other_objects --
 -- What a schema contains besides relations. Types of tables and arrays, and members of extensions, are not contents.
 select n.nspname as schema,
-       i.type as type,
+       -- one of these and its input function need each other: only CASCADE drops them
+       case when b.oid is null then i.type else 'base type' end as type,
        i.identity as identity,
        coalesce(not pg_catalog.pg_has_role(x.owner, 'USAGE') and not pg_catalog.pg_has_role(n.nspowner, 'USAGE'), false) as foreign_owner
   from pg_catalog.pg_depend d
@@ -95,6 +96,7 @@ select n.nspname as schema,
           union all
          select relowner from pg_catalog.pg_class where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and oid = d.objid
        ) x on true
+  left join pg_catalog.pg_type b on d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass and b.oid = d.objid and b.typtype = 'b'
  where d.refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
    and n.nspname = any (%(schemas)s)
    and d.classid <> 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -181,11 +183,14 @@ select n.nspname as schema, c.relname as name, c.oid::bigint as oid, c.relkind::
  where c.relkind not in ('i', 'I')
 
 -- select_descendants --
--- Tables, and whatever inherits from them.
+-- Tables and their partitions. Whatever else inherits from them is a table of its own.
 with recursive tree (oid) as (
   select pg_catalog.unnest(%(parents)s::oid[])
    union
-  select i.inhrelid from tree join pg_catalog.pg_inherits i on i.inhparent = tree.oid
+  select i.inhrelid
+    from tree
+    join pg_catalog.pg_inherits i on i.inhparent = tree.oid
+    join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relispartition
 )
 select oid::bigint as oid from tree
 

@@ -171,6 +171,37 @@ select pg_catalog.format('%%I.%%I', cn.nspname, c.relname) as child,
  where (i.inhparent = any (%(doomed)s::oid[])) <> (i.inhrelid = any (%(doomed)s::oid[]))
  order by 1, 2
 
+-- select_heirs --
+-- Tables that inherit from a table of positions, and are no partition of it: their rows are read and forgotten as if they were its own.
+select pg_catalog.format('%%I.%%I', cn.nspname, c.relname) as child,
+       pg_catalog.format('%%I.%%I', pn.nspname, p.relname) as parent,
+       true as parent_inside,
+       false as partition,
+       cn.nspname as schema
+  from pg_catalog.pg_inherits i
+  join pg_catalog.pg_class c on c.oid = i.inhrelid and not c.relispartition
+  join pg_catalog.pg_namespace cn on cn.oid = c.relnamespace
+  join pg_catalog.pg_class p on p.oid = i.inhparent
+  join pg_catalog.pg_namespace pn on pn.oid = p.relnamespace
+  join unnest(%(schemas)s::text[], %(names)s::text[]) as positions (schema, name)
+    on positions.schema = pn.nspname and positions.name = p.relname
+ where i.inhparent <> all (%(doomed)s::oid[])
+   and i.inhrelid <> all (%(doomed)s::oid[])
+ order by 1, 2
+
+-- select_linked_operators --
+-- Kept operators that know a doomed one as their commutator or negator: no dependency says so, and dropping it cuts the link.
+select distinct i.identity, n.nspname as schema, d.identity as need, dn.nspname as need_schema
+  from pg_catalog.pg_operator o
+  join pg_catalog.pg_namespace n on n.oid = o.oprnamespace
+  join pg_catalog.pg_operator x on x.oid in (o.oprcom, o.oprnegate)
+  join pg_catalog.pg_namespace dn on dn.oid = x.oprnamespace
+ cross join lateral pg_catalog.pg_identify_object('pg_catalog.pg_operator'::pg_catalog.regclass, o.oid, 0) i
+ cross join lateral pg_catalog.pg_identify_object('pg_catalog.pg_operator'::pg_catalog.regclass, x.oid, 0) d
+ where dn.nspname = any (%(schemas)s)
+   and n.nspname <> all (%(schemas)s)
+ order by 1, 3
+
 -- select_references --
 -- Foreign keys of kept tables that point at emptied ones.
 select pg_catalog.format('%%I', k.conname) as name,

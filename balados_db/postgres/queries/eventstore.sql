@@ -73,8 +73,9 @@ select l.objid::bigint as id,
  order by 1
 
 -- delete_checkpoints --
+-- To the letter, here and below, whatever the column's collation takes for the same name.
 delete from {table}
- where {projector}::text = any (%(projectors)s)
+ where {projector}::text collate pg_catalog."C" = any (%(projectors)s)
    and {condition}
 
 -- delete_every_checkpoint --
@@ -85,7 +86,7 @@ delete from {table}
 -- set_checkpoints --
 update {table}
    set {assignments}
- where {projector}::text = any (%(projectors)s)
+ where {projector}::text collate pg_catalog."C" = any (%(projectors)s)
    and {condition}
 
 -- set_every_checkpoint --
@@ -97,7 +98,7 @@ update {table}
 -- Who is not where forgetting or rewinding left it.
 select distinct {projector}::text as projector
   from {table}
- where {projector}::text = any (%(projectors)s)
+ where {projector}::text collate pg_catalog."C" = any (%(projectors)s)
    and {condition}
    and ({at_origin}) is not true
  order by 1
@@ -106,14 +107,14 @@ select distinct {projector}::text as projector
 -- Every row outside the scope, by value: none of them may move. Rows of the library itself are nobody's position.
 select pg_catalog.to_jsonb(t)::text as row
   from {table} t
- where ({projector}::text = any (%(projectors)s) and {condition}) is not true
+ where ({projector}::text collate pg_catalog."C" = any (%(projectors)s) and {condition}) is not true
  order by 1
 
 -- select_other_positions_among_events --
 -- Where positions lie among the events: those outside the scope. The events themselves are proved by what is written.
 select pg_catalog.to_jsonb(t)::text as row
   from {table} t
- where ({projector}::text = any (%(projectors)s)) is not true
+ where ({projector}::text collate pg_catalog."C" = any (%(projectors)s)) is not true
    and {condition}
  order by 1
 

@@ -151,22 +151,27 @@ WITH
   SELECT 'own_writes', relid::text, 'rows written by this transaction in '||schemaname||'.'||relname, 'ins='||n_tup_ins||' upd='||n_tup_upd||' del='||n_tup_del
     FROM pg_catalog.pg_stat_xact_all_tables
    WHERE relid IN (SELECT oid FROM keptrel) AND n_tup_ins+n_tup_upd+n_tup_del > 0 AND relid NOT IN (SELECT oid FROM emptied) AND relid <> ALL (%(written)s::oid[]) AND schemaname <> %(own)s
+  UNION ALL
+  -- large objects belong to no schema; a migration may make new ones
+  SELECT 'own_writes', relid::text, 'rows written by this transaction in '||schemaname||'.'||relname, 'upd='||n_tup_upd||' del='||n_tup_del
+    FROM pg_catalog.pg_stat_xact_all_tables
+   WHERE relid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass AND n_tup_upd+n_tup_del > 0
  )
 SELECT catalog, key, coalesce(identity,'?') AS identity, pg_catalog.md5(facts) AS facts FROM facts
 
 -- select_sequences --
--- Where the ascending sequences are that stay: their values are in no catalog, and setval() is never rolled back.
+-- Where the sequences are that stay: their values are in no catalog, and setval() is never rolled back.
 select s.seqrelid::bigint as oid,
        pg_catalog.format('%%I.%%I', n.nspname, c.relname) as name,
        -- only of sequences: the conditions below are asked in any order
-       case when c.relkind = 'S' then pg_catalog.pg_sequence_last_value(s.seqrelid) end as value
+       case when c.relkind = 'S' then pg_catalog.pg_sequence_last_value(s.seqrelid) end as value,
+       s.seqincrement > 0 as ascending,
+       s.seqcycle as cycles
   from pg_catalog.pg_sequence s
   join pg_catalog.pg_class c on c.oid = s.seqrelid
   join pg_catalog.pg_namespace n on n.oid = c.relnamespace
  where n.nspname <> %(own)s
    and n.nspname !~ '^pg_'
-   and s.seqincrement > 0
-   and not s.seqcycle
    and (n.nspname <> all (%(doomed)s::pg_catalog.name[]) or c.oid = any (%(kept)s::oid[]))
    and c.oid <> all (%(emptied)s::oid[])
    and not exists (select from pg_catalog.pg_depend d
