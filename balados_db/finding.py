@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -31,6 +32,11 @@ class Finding:
 
     def __str__(self) -> str:
         return self.message
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """What was looked at: numbers by words that end in s, where there is not just one."""
+    return ", ".join(f"{n:,} {word.removesuffix('s') if n == 1 else word}" for word, n in counts.items())
 
 
 def error(

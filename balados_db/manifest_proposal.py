@@ -69,10 +69,16 @@ class Existing:
     schemas: tuple[ExistingSchema, ...] = ()
     holding: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     checkpoints: tuple[FoundCheckpoints, ...] = ()
+    unread: tuple[TableName, ...] = ()  # what would have told more, but may not be read by this role
     comments: Mapping[TableName, str] = field(default_factory=dict)
     references: tuple[tuple[TableName, TableName], ...] = ()  # foreign keys: from, to
     installed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by schema: what this tool ran there
     unwritten: frozenset[TableName] = frozenset()  # tables that hold no row, and never held one as far as is known
+
+
+def unread_in_words(table: TableName) -> str:
+    """What is missing in a proposal where this table could not be read."""
+    return f"this role may not read {table}, so what it says is left out: look again as one that may"
 
 
 def known_stores() -> tuple[KnownStore, ...]:

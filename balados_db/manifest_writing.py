@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from balados_db.discovery import Inferred
 from balados_db.guess import Confidence, Guess
 from balados_db.manifest.sections import OWN_SQL
-from balados_db.manifest_proposal import ExistingSchema, FoundCheckpoints, KnownStore
+from balados_db.manifest_proposal import ExistingSchema, FoundCheckpoints, KnownStore, unread_in_words
 from balados_db.migration_folders import folders_of
 from balados_db.model import TableName
 from balados_db.toml_text import key, quoted
@@ -42,6 +42,8 @@ def _head(inferred: Inferred) -> Iterator[str]:
     yield "# Read it, correct what is called a guess, then run: balados-db check"
     if inferred.undecided:
         yield f"# TODO: decide the kind of {_listed(inferred.undecided)}. Until then no command accepts this file."
+    for table in existing.unread:
+        yield f"# TODO: {unread_in_words(table)}."
     if inferred.store is None:
         yield '# No schema holds an event store of a known layout; `layout = "custom"` describes any other.'
     yield "version = 1"

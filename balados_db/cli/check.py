@@ -162,10 +162,12 @@ def _could_be_locked(seen: Checkup, named: frozenset[Path], findings: tuple[Find
     return seen.lock is None and seen.sound and not named and opinions >= MANY
 
 
-def _in_words(counted: CheckedFiles, found: int) -> str:
+def _in_words(seen: CheckedFiles, found: int) -> str:
     """One line that says what was looked at."""
-    what = f"{counted.schemas} schemas, {counted.projectors} projectors, {counted.migrations} migrations"
-    new = "" if counted.judged == counted.migrations else f" ({counted.judged} of them for what they say)"
+    from balados_db.finding import counted
+
+    what = counted({"schemas": seen.schemas, "projectors": seen.projectors, "migrations": seen.migrations})
+    new = "" if seen.judged == seen.migrations else f" ({seen.judged} of them for what they say)"
     said = {0: "nothing was found", 1: "one finding"}.get(found, f"{found} findings")
     return f"Checked {what}{new}: {said}."
 

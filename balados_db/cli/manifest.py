@@ -20,6 +20,7 @@ from balados_db.answers.files import (
 from balados_db.cli.options import Group, command, common_options
 from balados_db.cli.session import Session
 from balados_db.errors import FileExists, UsageError
+from balados_db.manifest_proposal import unread_in_words
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -157,6 +158,10 @@ def _decided(kinds: tuple[str, ...]) -> dict[str, str]:
 
 
 def _warnings(inferred: Inferred) -> tuple[str, ...]:
+    return (*(unread_in_words(table) for table in inferred.existing.unread), *_undecided(inferred))
+
+
+def _undecided(inferred: Inferred) -> tuple[str, ...]:
     return tuple(
         f"schemas.{name}.kind is undecided, so no command accepts the manifest: say permanent or projection in it,"
         f" or --kind {name}=KIND"
@@ -175,8 +180,8 @@ def _proposal(session: Session, decided: dict[str, str], root: Path) -> tuple[In
     from balados_db.postgres.reference import read_existing
 
     stores = known_stores()
-    with open_anyway(session, None) as conn, translated("look at the database"):
-        existing = read_existing(conn, stores, read_identity(conn).environment)
+    with open_anyway(session, None) as conn, translated("look at the database", read_identity(conn, records=False)):
+        existing = read_existing(conn, stores)
     names = [schema.name for schema in existing.schemas]
     for name in decided:
         if name not in names:

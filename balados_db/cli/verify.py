@@ -67,8 +67,9 @@ def _verified(session: Session, seen: Seen, whole: DatabaseState, manifest: Mani
     )
 
 
-def _in_words(counted: Checked, findings: tuple[Finding, ...]) -> str:
+def _in_words(seen: Checked, findings: tuple[Finding, ...]) -> str:
     """One line that says what was looked at."""
-    what = ", ".join(f"{count} {name}" for name, count in asdict(counted).items())
+    from balados_db.finding import counted
+
     found = {0: "nothing was found", 1: "one finding"}.get(len(findings), f"{len(findings)} findings")
-    return f"Checked {what}: {found}."
+    return f"Checked {counted(asdict(seen))}: {found}."

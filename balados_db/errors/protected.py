@@ -252,6 +252,11 @@ class NotAllowed(Protected):
     cure = "grant what is missing, or connect as the owner"
     mends = ("balados-db doctor",)
 
+    @property
+    def message(self) -> str:
+        """As everybody's; before it is known who asks, it is this role."""
+        return super().message.replace("Role ''", "This role", 1)
+
 
 class NeedsOwnSession(Protected):
     """A pooler is in between, and {migrations} cannot run through it: outside a transaction, each statement of the

@@ -94,13 +94,19 @@ def reads_missing(projector: Projector, missing: Mapping[TableName, Sequence[str
     """Tables that a projector is said to read, and that are not there; each with the names beside it."""
     objects = []
     for table, names in missing.items():
-        near = get_close_matches(table.name, names, n=1, cutoff=0.6)
-        meant = f"; did you mean {table.schema}.{near[0]}?" if near else ""
+        meant = _meant(table, names)
         cure = f"apply what is pending with balados-db migrate, or correct `reads` in the manifest{meant}"
         objects.append(of_table(*table, f"is read by {projector.name}, and does not exist", cure))
     return ProjectorReadsMissing(
         projector=projector.name, tables=listed(tuple(missing)), objects=objects, hint=cures.advice(objects)
     )
+
+
+def _meant(table: TableName, names: Sequence[str]) -> str:
+    """The name beside it that is most like it; a capital letter alone is the commonest slip."""
+    lower = {name.lower(): name for name in names}
+    near = get_close_matches(table.name.lower(), lower, n=1, cutoff=0.6)
+    return f"; did you mean {table.schema}.{lower[near[0]]}?" if near else ""
 
 
 def store_in_scope(schema: SchemaDeclaration, proof: tuple[str, ...]) -> EventStoreInScope:
@@ -126,17 +132,25 @@ def lacking(store: SchemaDeclaration, state: DatabaseState) -> tuple[str, ...]:
     return tuple(table for table in proof if table not in state.event_store_tables)
 
 
-def tables_missing(projector: Projector, found: Mapping[TableName, Relation | None]) -> ProjectorTablesMissing:
+def tables_missing(
+    projector: Projector, found: Mapping[TableName, Relation | None], state: DatabaseState
+) -> ProjectorTablesMissing:
     """Tables of a projector that cannot be emptied, with what they are instead; empty where it names none at all."""
-    objects = [of_missing(table, relation) for table, relation in found.items()]
+    objects = [of_missing(table, relation, _beside(state, table)) for table, relation in found.items()]
     said = listed(tuple(found)) or "none are declared"
     return ProjectorTablesMissing(projector=projector.name, tables=said, objects=objects)
 
 
-def of_missing(table: TableName, relation: Relation | None) -> dict[str, Any]:
-    """A table that a projector is said to fill, and that cannot be emptied."""
+def _beside(state: DatabaseState, table: TableName) -> tuple[str, ...]:
+    return tuple(relation.name for relation in state.schema(table.schema).relations if relation.holds_rows)
+
+
+def of_missing(table: TableName, relation: Relation | None, beside: Sequence[str] = ()) -> dict[str, Any]:
+    """A table that a projector is said to fill, and that cannot be emptied; `beside`: the tables that are there."""
     if relation is None:
-        cure = "apply what is pending with balados-db migrate, or correct `tables` in the manifest"
+        cure = (
+            f"apply what is pending with balados-db migrate, or correct `tables` in the manifest{_meant(table, beside)}"
+        )
         return of_table(*table, "does not exist", cure)
     reason = f"is a {relation.kind.name.lower()}" if not relation.holds_rows else f"holds {relation.role.value}"
     return of_table(*table, f"{reason}: it is not emptied", "take it out of `tables` in the manifest")

@@ -187,6 +187,7 @@ _ACROSS = {
 
 _OF_ITS_OWN = {
     "owned sequence": "alter sequence {need} owned by none; alter sequence {need} set schema {home}",
+    "restarted sequence": "let it go on, so that no key is given twice: alter sequence {need} owned by none",
     "identity sequence": "give {table} a sequence of its own in {home}, set past its highest {part}: this one belongs"
     " to an identity column",
     "range type": "a range type does not move whole: create it again in {home}, and give it to what uses this one"

@@ -8,7 +8,7 @@ from balados_db.finding import Finding, error, warning
 from balados_db.model import DatabaseState, Manifest
 from balados_db.planning.cures import of_missing_store
 from balados_db.planning.rebuild import Course, Pace, Standing, may_count_less
-from balados_db.planning.status import CURES
+from balados_db.planning.status import CURES, starting_over
 
 _CURES = {
     Pace.MOVING: "allow more time with --timeout",
@@ -41,7 +41,8 @@ def _of(standing: Standing, state: DatabaseState, manifest: Manifest) -> Iterato
         why, cure = _unknown(standing, state, manifest)
         yield error("progress_unknown", name, f"{name}: nobody can tell whether it has caught up: {why}", cure)
     elif standing.state is Pace.AHEAD:
-        yield error("ahead_of_head", name, f"{name}: {_ahead(standing)}", CURES["ahead_of_head"])
+        cure = f"forget its position: {starting_over(name)}"
+        yield error("ahead_of_head", name, f"{name}: {_ahead(standing)}", cure)
     elif standing.state is Pace.NOT_BEGUN:
         said = f"{name}: has not begun: only its position will tell how many events there are for it"
         yield warning("not_caught_up", name, said, _CURES[standing.state])

@@ -8,11 +8,9 @@ from balados_db.finding import Finding, error, note, warning
 from balados_db.model import CheckpointState, CheckpointTable, DatabaseState, Files, Manifest, Role, SchemaKind, Sql
 from balados_db.planning.migrate import pending
 from balados_db.planning.refusals import is_missing
-from balados_db.planning.status import progress_of
+from balados_db.planning.status import progress_of, starting_over
 from balados_db.planning.steps import listed
 from balados_db.toml_text import key
-
-_FORGET = "forget it: balados-db reset --projector NAME; or delete the row"
 
 
 def of_positions(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
@@ -49,11 +47,17 @@ def _of_numbers(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
         where = f"{row.projector} in {row.table}"
         if row.position is None and row.table in numbered:
             message = f"{where}: the position is NULL: no event's number is ever greater than that"
-            yield error("position_null", row.projector, message, _FORGET)
+            yield error("position_null", row.projector, message, _forgetting(row.projector, manifest))
         ahead = _ahead(row, row.head if row.head is not None else state.head)
         if ahead and row not in said:
             message = f"{where}: is ahead of the head by {ahead}: it will skip new events"
-            yield error("ahead_of_head", row.projector, message, _FORGET)
+            yield error("ahead_of_head", row.projector, message, _forgetting(row.projector, manifest))
+
+
+def _forgetting(name: str, manifest: Manifest) -> str:
+    if any(projector.name == name for projector in manifest.projectors):
+        return f"forget it: {starting_over(name)}; or delete the row"
+    return "it is no projector, so no command forgets it: stop it, then set the row right, or delete it"
 
 
 def _begins_at_null(checkpoint: CheckpointTable) -> bool:
@@ -124,7 +128,9 @@ def _of_places(state: DatabaseState, manifest: Manifest) -> Iterator[Finding]:
         name, nowhere = projector.name, f"{projector.name}: no table of positions knows it"
         if filled:
             said = f"{nowhere}, but {filled[0]} holds rows: from the beginning it would do everything twice"
-            cure = "mend its name, declare the [[checkpoints]] that know it, or balados-db reset --projector NAME"
+            cure = (
+                "mend its name, or declare the [[checkpoints]] that know it; if nothing does, empty its tables yourself"
+            )
             yield warning("projector_without_checkpoint", name, said, cure)
         else:
             cure = "nothing, if it has not run yet; else mend its name, or declare the [[checkpoints]] that know it"

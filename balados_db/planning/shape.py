@@ -201,7 +201,7 @@ def _refuse_missing_tables(state: DatabaseState, request: ResetRequest, projecto
     for projector in projectors:
         missing = tuple(table for table in projector.tables if not _can_be_emptied(state.relation(table)))
         if missing or not projector.says_what_it_fills:
-            raise tables_missing(projector, {table: state.relation(table) for table in missing})
+            raise tables_missing(projector, {table: state.relation(table) for table in missing}, state)
 
 
 def _can_be_emptied(relation: Relation | None) -> bool:
@@ -236,7 +236,9 @@ def _way(state: DatabaseState, schema: SchemaDeclaration, files: Files, request:
     if leans:
         reason = reason or "it depends on a schema that is recreated"
     if reason and request.projector is not None:
-        raise unemptied(schema.name, reason, f"reset --schema {schema.name}, or say --empty")
+        whole = f"reset --schema {schema.name}, or say --empty"
+        nowhere = "say --empty: the manifest names no migrations that could make it anew"
+        raise unemptied(schema.name, reason, whole if schema.migrations else nowhere)
     if reason:
         return _recreate(found, files.get(schema.name, ()), schema, reason)
     return _empty(found, schema, "its migrations and its structure are as they were recorded", role)

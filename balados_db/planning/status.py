@@ -14,12 +14,14 @@ from balados_db.model import (
     Journal,
     Manifest,
     Migration,
+    RelationKind,
     SchemaDeclaration,
     SchemaState,
     untried,
 )
 from balados_db.planning.cures import of_missing_store
 from balados_db.planning.migrate import edited, out_of_order, pending, without_file
+from balados_db.planning.plan import in_shell
 from balados_db.planning.steps import listed
 
 
@@ -83,7 +85,7 @@ def _schema(state: DatabaseState, declared: SchemaDeclaration, files: Files) -> 
         tables=len(tables),
         rows=sum(known) if len(known) == len(tables) else None,
         exact=all(t.exact for t in tables),
-        bytes=sum(t.bytes for t in found.tables),
+        bytes=sum(t.bytes for t in found.tables if t.kind is not RelationKind.PARTITIONED),
         applied=len(found.applied),
         pending=tuple(m.id for m in pending(found, here)) if declared.migrations else (),
         drift=tuple(said for _, said in _drift(found, here)) if declared.migrations else (),
@@ -191,8 +193,14 @@ CURES = {
     "event_store_missing": "balados-db init",
     "store_additions_missing": "balados-db init",
     "lagging": "start it, or wait for it: balados-db rebuild wait",
-    "ahead_of_head": "forget its position: balados-db reset --projector NAME",
 }
+
+
+def starting_over(projector: str) -> str:
+    """The command that lets one projector start over."""
+    return f"balados-db {in_shell(('reset', '--projector', projector))}"
+
+
 _WARNINGS = ("lagging", "migrations_pending", "migration_out_of_order", "schema_undeclared", "structure_unrecorded")
 
 
@@ -262,6 +270,6 @@ def _missing_store(name: str, like: str | None) -> Finding:
 def _of_projector(p: ProjectorStatus) -> Iterator[Finding]:
     if p.lag is not None and p.lag < 0:
         said = f"{p.projector}: is ahead of the head by {-p.lag}: it will skip new events"
-        yield _finding("ahead_of_head", p.projector, said)
+        yield error("ahead_of_head", p.projector, said, f"forget its position: {starting_over(p.projector)}")
     elif p.lag:
         yield _finding("lagging", p.projector, f"{p.projector}: lags by {p.lag}")

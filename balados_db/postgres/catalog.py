@@ -29,6 +29,7 @@ from balados_db.model import (
     TableName,
     Ties,
 )
+from balados_db.planning.companions import with_partitions
 from balados_db.postgres import eventstore
 from balados_db.postgres.connection import local_settings
 from balados_db.postgres.history import HISTORY_TABLES, read_applied
@@ -165,9 +166,10 @@ def _read_state(look: Look) -> DatabaseState:
         undeclared=tuple(n for n, row in there.items() if n not in names and n != OWN_SCHEMA and not row.born_empty),
     )
     state = eventstore.read_store(look.conn, manifest, look.ours, state)
-    relations = _relations(conn, manifest, state)
+    ties = _ties(conn, names)
+    relations = summed(_relations(conn, manifest, state), ties)
     schemas = _schemas(conn, manifest, there, relations, _records(conn) if own else {})
-    return replace(state, schemas=schemas, ties=_ties(conn, names))
+    return replace(state, schemas=schemas, ties=ties)
 
 
 def _sessions(conn: Connection[Any]) -> tuple[Session, ...]:
@@ -209,6 +211,28 @@ def _relations(conn: Connection[Any], manifest: Manifest, state: DatabaseState) 
             )
         )
     return found
+
+
+def summed(relations: Mapping[str, list[Relation]], ties: Ties) -> dict[str, list[Relation]]:
+    """A partitioned table holds what its partitions do: nobody counts that for it."""
+    known = {relation.table: relation for of_schema in relations.values() for relation in of_schema}
+    return {schema: [_summed(r, known, ties) for r in of_schema] for schema, of_schema in relations.items()}
+
+
+def _summed(relation: Relation, known: Mapping[TableName, Relation], ties: Ties) -> Relation:
+    if relation.kind is not RelationKind.PARTITIONED:
+        return relation
+    names = with_partitions(ties, (relation.table,)) - {relation.table}
+    leaves = [
+        known.get(name) for name in names if name not in known or known[name].kind is not RelationKind.PARTITIONED
+    ]
+    rows = [leaf.rows if leaf else None for leaf in leaves]
+    return replace(
+        relation,
+        rows=None if None in rows else sum(r for r in rows if r is not None),
+        exact=all(leaf.exact for leaf in leaves if leaf),
+        bytes=sum(leaf.bytes for leaf in leaves if leaf),
+    )
 
 
 def _role(row: Any, manifest: Manifest, state: DatabaseState) -> Role:

@@ -164,7 +164,7 @@ def _sequences(conn: Connection[Any], emptied: list[int], doomed: list[int]) -> 
             reason=f"draws its keys from {r.sequence}",
             table=r.used_by if r.type == "table" else None,
             part=r.column,
-            needs=(Need("identity sequence" if r.identity else "owned sequence", r.sequence),),
+            needs=(Need("identity sequence" if r.identity else "restarted sequence", r.sequence),),
         )
         for r in rows
     )

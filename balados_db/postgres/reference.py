@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,9 @@ from balados_db.manifest_proposal import (
 )
 from balados_db.model import OWN_SCHEMA, CheckpointTable, Manifest, Sql, TableName
 from balados_db.postgres.candidates import read_candidates, read_names
-from balados_db.postgres.catalog import OTHER_HISTORIES, looking
+from balados_db.postgres.catalog import OTHER_HISTORIES, looking, read_identity
 from balados_db.postgres.eventstore import existing_tables, holding, matching, read_checkpoints
-from balados_db.postgres.history import HISTORY, HISTORY_TABLES, read_applied
+from balados_db.postgres.history import HISTORY, HISTORY_TABLES, LOG, read_applied
 from balados_db.postgres.queries import query
 from balados_db.reference import Column
 
@@ -138,28 +138,49 @@ def _relations(conn: Connection[Any], schemas: list[str], wanted: Iterable[str] 
 # ── for a manifest that is yet to be written ─────────────────────────────────────────────────────────────
 
 
-def read_existing(conn: Connection[Any], stores: tuple[KnownStore, ...], environment: str | None) -> Existing:
-    """Read what a proposal for a manifest can know: schemas, histories, event store, checkpoints."""
+def read_existing(conn: Connection[Any], stores: tuple[KnownStore, ...]) -> Existing:
+    """Read what a proposal for a manifest can know: schemas, histories, event store, checkpoints.
+
+    What this role may not read is left out, and named.
+    """
     with looking(conn):
         names = [row.name for row in conn.execute(query("select_schemas")) if row.name != OWN_SCHEMA]
         wanted = {*OTHER_HISTORIES, *(checkpoint.table for store in stores for checkpoint in store.checkpoints)}
         relations: dict[str, list[Any]] = defaultdict(list)
         for row in _relations(conn, names, wanted):
             relations[row.schema].append(row)
+        unread = _unread(conn, [*names, OWN_SCHEMA])
+        known = tuple(_checkpoints(conn, stores, relations, unread))
+        found = (*known, *_lookalikes(conn, stores, known))
+        records = not any(table.schema == OWN_SCHEMA for table in unread)
         return Existing(
             database=conn.info.dbname,
-            environment=environment,
-            schemas=_schemas(conn, names, relations),
+            environment=read_identity(conn, records=records).environment,
+            schemas=_schemas(conn, names, relations, unread),
             holding={store.layout: holding(conn, store.proof) for store in stores},
-            checkpoints=(*(known := tuple(_checkpoints(conn, stores, relations))), *_lookalikes(conn, stores, known)),
+            checkpoints=found,
+            unread=_told(found, unread),
             comments={TableName(r.schema, r.name): r.comment for r in conn.execute(query("select_comments"))},
             references=tuple(
                 (TableName(r.schema, r.name), TableName(r.to_schema, r.to_name))
                 for r in conn.execute(query("select_references_between"))
             ),
-            installed=_installed(conn),
+            installed=_installed(conn) if records else {},
             unwritten=frozenset(TableName(r.schema, r.name) for r in conn.execute(query("select_unwritten"))),
         )
+
+
+def _unread(conn: Connection[Any], schemas: list[str]) -> frozenset[TableName]:
+    """Every relation of these schemas that this role may not read as it is."""
+    tables = [TableName(row.schema, row.name) for row in _relations(conn, schemas)]
+    wanted = {"schemas": [t.schema for t in tables], "names": [t.name for t in tables]}
+    return frozenset(TableName(r.schema, r.name) for r in conn.execute(query("select_unreadable"), wanted))
+
+
+def _told(found: Iterable[FoundCheckpoints], unread: frozenset[TableName]) -> tuple[TableName, ...]:
+    """Those that would have said more about the system than that they are there."""
+    positions = {TableName(c.schema, c.known.table) for c in found}
+    return tuple(sorted(t for t in unread if t in positions or t.name in (HISTORY, LOG) or t.schema == OWN_SCHEMA))
 
 
 def _installed(conn: Connection[Any]) -> dict[str, dict[str, str]]:
@@ -185,9 +206,11 @@ def _lookalikes(
             yield FoundCheckpoints(layout=None, known=looks, schema=table.schema, names=names)
 
 
-def _schemas(conn: Connection[Any], names: list[str], relations: Mapping[str, list[Any]]) -> tuple[ExistingSchema, ...]:
+def _schemas(
+    conn: Connection[Any], names: list[str], relations: Mapping[str, list[Any]], unread: frozenset[TableName]
+) -> tuple[ExistingSchema, ...]:
     made_by = {row.name: row.extension for row in conn.execute(query("select_extension_schemas"))}
-    applied = read_applied(conn, names)
+    applied = read_applied(conn, [n for n in names if not {TableName(n, HISTORY), TableName(n, LOG)} & unread])
     return tuple(
         ExistingSchema(
             name=name,
@@ -207,7 +230,10 @@ def _is_history(row: Any) -> bool:
 
 
 def _checkpoints(
-    conn: Connection[Any], stores: tuple[KnownStore, ...], relations: Mapping[str, list[Any]]
+    conn: Connection[Any],
+    stores: tuple[KnownStore, ...],
+    relations: Mapping[str, list[Any]],
+    unread: frozenset[TableName],
 ) -> Iterable[FoundCheckpoints]:
     """Every table that has the name and the columns of a known checkpoint table, wherever it lies."""
     for store in stores:
@@ -218,13 +244,20 @@ def _checkpoints(
                     table = CheckpointTable(
                         table=TableName(schema, known.table), projector=known.projector, position=known.position
                     )
-                    names = tuple(sorted({row.projector for row in read_checkpoints(conn, table)}))
+                    names = _names_in(conn, table, unread)
                     yield FoundCheckpoints(layout=store.layout, known=known, schema=schema, names=names)
         for schema in holding(conn, store.proof):
-            yield from _by_expression(conn, store, schema)
+            yield from _by_expression(conn, store, schema, unread)
 
 
-def _by_expression(conn: Connection[Any], store: KnownStore, schema: str) -> Iterable[FoundCheckpoints]:
+def _names_in(conn: Connection[Any], table: CheckpointTable, unread: frozenset[TableName]) -> tuple[str, ...]:
+    rows = () if table.table in unread else read_checkpoints(conn, table)
+    return tuple(sorted({row.projector for row in rows}))
+
+
+def _by_expression(
+    conn: Connection[Any], store: KnownStore, schema: str, unread: frozenset[TableName]
+) -> Iterable[FoundCheckpoints]:
     """Where only the preset can tell from a row, or from the table's name, whose position it is."""
     found = matching(conn, [store.tracking], schema).get(schema, {}) if store.tracking else {}
     own = [name.rpartition("_")[0] for tables in found.values() for name in tables]
@@ -233,6 +266,7 @@ def _by_expression(conn: Connection[Any], store: KnownStore, schema: str) -> Ite
     for place in places:
         if not isinstance(place.projector, Sql) or place.table not in there:
             continue
-        names = {row.projector for row in read_checkpoints(conn, place)}
+        # Only one's own head needs other tables than this one.
+        names = _names_in(conn, replace(place, head=None), unread)
         known = KnownCheckpoints(table=place.table.name, projector=place.projector.text)
-        yield FoundCheckpoints(layout=store.layout, known=known, schema=schema, names=tuple(sorted(names)))
+        yield FoundCheckpoints(layout=store.layout, known=known, schema=schema, names=names)

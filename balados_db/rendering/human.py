@@ -138,7 +138,8 @@ def _forgets(plan: Plan, out: Console) -> None:
     names = tuple(dict.fromkeys(name for step in steps for name in step.projectors))
     who = "everybody" if any(step.everybody for step in steps) else listed(names, most=10)
     places = listed(tuple(step.table for step in steps))
-    after = ": they replay history" if plan.scope == "projections" else ""
+    alone = len(names) == 1 and who != "everybody"
+    after = f": {'it replays' if alone else 'they replay'} history" if plan.scope == "projections" else ""
     out.print(f"  - forget how far {escape(who)} got, in {escape(places)}{after}")
     if plan.forecast is not None:
         out.print(f"    [dim]{escape(forecast_in_words(plan.forecast))}[/]")
@@ -150,6 +151,8 @@ def _forgets(plan: Plan, out: Console) -> None:
 def forecast_in_words(forecast: Forecast) -> str:
     """How long the replay will take, and how that is known."""
     events = f"{'' if forecast.exact else '~'}{forecast.events:,} event{'' if forecast.events == 1 else 's'}"
+    if not forecast.events and forecast.exact:
+        return "no event to replay"
     if forecast.seconds is None or forecast.measured_on is None:
         return f"{events} to replay; `rebuild wait` measures how long that takes"
     times = "1 rebuild" if forecast.rebuilds == 1 else f"{forecast.rebuilds} rebuilds"

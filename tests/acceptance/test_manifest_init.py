@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import tomli
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from balados_db.manifest.loading import load_manifest
 from balados_db.model import Manifest, SchemaKind, TableName
@@ -314,3 +315,22 @@ def test_a_file_that_exists_is_never_overwritten(run_cli: RunCli, database: Data
 def quoted(name: str) -> str:
     """A PostgreSQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def test_a_role_that_sees_only_a_part_is_told_so(run_cli: RunCli, filled: Database, tmp_path: Path) -> None:
+    """What it may not read is named in the file and beside it, and the rest is proposed; it used to fail."""
+    name = f"{filled.name}_part"
+    filled.execute(f"create role {name} login password 'secret-Kx9'")
+    try:
+        weak = Database(
+            filled.name, make_conninfo("", **{**conninfo_to_dict(filled.url), "user": name, "password": "secret-Kx9"})
+        )
+        done = proposed(run_cli, weak, tmp_path, *BALADOS)
+    finally:
+        filled.execute(f"drop role {name}")
+    text = (tmp_path / "balados-db.toml").read_text()
+
+    unread = ("events.projection_versions", "events.subscriptions", "system._yoyo_migration", "balados_db.environment")
+    assert [table for table in unread if f"# TODO: this role may not read {table}, so" not in text] == []
+    assert [w for w in done.json["warnings"] if "may not read events.subscriptions" in w]
+    assert load_manifest(tmp_path / "balados-db.toml").event_store

@@ -137,6 +137,34 @@ def test_the_preview_says_who_goes_along_and_what_stays(six: Database, run_cli: 
     assert "note: Digest reads club.follows, which stays as it is now" in digest
 
 
+def test_what_a_view_reads_through_functions_counts(six: Database, run_cli: Cli) -> None:
+    """A body that the server knows (`begin atomic`), and functions that call each other; of a quoted one nobody knows."""
+    six.execute(
+        "create function club.inner_one() returns bigint begin atomic select count(*) from club.scores; end;"
+        "create function club.outer_one() returns bigint begin atomic select club.inner_one(); end;"
+        "create or replace view club.busy as"
+        " select user_id, count(*) as plays, max(id) as last from club.plays where club.outer_one() > 0 group by user_id"
+    )
+    words = ("reset", "--projector", "Scores", "--with-dependents", "--empty", "--dry-run", "--json")
+    plan = run_cli(*words, database=six, manifest=MANIFEST).json["plan"]
+
+    assert {s["projector"]: s["because"] for s in plan["starts_over"]}["Board"] == "it reads club.busy"
+
+
+def test_a_table_with_partitions_is_as_large_as_they_are(six: Database, run_cli: Cli) -> None:
+    """The preview, the plan and `status` count the rows that would go; they said `unknown rows, 0 B`."""
+    words = ("--json",)
+    plan = run_cli("reset", "--projector", "Board", "--dry-run", *words, database=six, manifest=MANIFEST).json["plan"]
+    status = run_cli("status", *words, database=six, manifest=MANIFEST).json["result"]
+    rows = six.rows("board.entries")
+
+    assert [(d["table"], d["rows"], d["exact"], d["bytes"] > 0) for d in plan["destroys"]] == [
+        ("entries", rows, True, True)
+    ]
+    board = next(s for s in status["schemas"] if s["schema"] == "board")
+    assert (board["rows"], board["bytes"]) == (rows, plan["destroys"][0]["bytes"])
+
+
 def test_only_the_views_that_show_its_tables_are_filled_anew(six: Database, run_cli: Cli) -> None:
     """A materialized view over others' tables keeps what it shows, old as it may be."""
     six.execute("delete from club.follows")
@@ -189,6 +217,7 @@ def test_keys_that_somebody_else_draws_from_its_sequence_are_not_given_twice(six
 
     assert (refused.status, refused.code) == (5, "referenced_from_outside")
     assert "club.scores (draws its keys from board.entries_id_seq)" in refused.json["errors"][0]["message"]
+    assert "set schema" not in refused.json["errors"][0]["hint"]  # nothing is dropped, so nothing must move
     assert (contents(six), positions(six)) == before
 
 

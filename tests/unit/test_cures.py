@@ -83,6 +83,10 @@ CLASSES: dict[str, tuple[Outsider, str]] = {
         "alter sequence reading.s set schema members",
     ),
     "a default's sequence of a serial column": (part("default value", need("owned sequence", "reading.s")), SEQUENCE),
+    "a default's sequence that emptying restarts": (
+        part("default value", need("restarted sequence", "reading.s")),
+        "let it go on, so that no key is given twice: alter sequence reading.s owned by none",
+    ),
     "a default's sequence of an identity column": (
         part("default value", need("identity sequence", "reading.s")),
         "give members.t a sequence of its own in members, set past its highest p: this one belongs to an identity column",
@@ -412,6 +416,15 @@ def test_a_table_that_was_written_to_is_named_as_a_table() -> None:
 def test_a_table_that_cannot_be_emptied_says_why(relation: Relation | None, reason: str) -> None:
     """Absent, of another kind, or not the projector's to empty."""
     assert culprits.of_missing(table("r.t"), relation)["reason"] == reason
+
+
+def test_a_slip_in_a_name_is_answered_with_the_name() -> None:
+    """A capital letter, or nearly the same word."""
+    meant = {name: culprits.of_missing(table(name), None, ("t", "loans"))["cure"] for name in ("r.T", "r.loan", "r.x")}
+
+    assert meant["r.T"].endswith("; did you mean r.t?")
+    assert meant["r.loan"].endswith("; did you mean r.loans?")
+    assert "did you mean" not in meant["r.x"]
 
 
 @pytest.mark.parametrize(

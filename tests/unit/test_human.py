@@ -91,7 +91,7 @@ server 127.0.0.1:5432 · database club · role librarian · environment not stam
 This will:
   - empty stats: ~1,234,577 rows, 3 MB in counters, by_hand — what stats shows
     because its migrations and its structure are as they were recorded
-  - forget how far Counter got, in log.subscriptions, log.projection_versions: they replay history
+  - forget how far Counter got, in log.subscriptions, log.projection_versions: it replays history
     ~7 events to replay; `rebuild wait` measures how long that takes
 
 This is kept; any difference before the commit takes everything back:

@@ -49,18 +49,29 @@ select n.nspname as schema,
  order by n.nspname, c.relname
 
 -- select_ties --
--- How the relations of these schemas hang together: what views read, partitions, foreign keys. Views may lie anywhere.
+-- How the relations of these schemas hang together: what views read, partitions, foreign keys. Views may lie anywhere, and
+-- read through functions: of a body in quotes the server knows nothing, of `begin atomic` everything.
+with recursive reading as (
+         select r.ev_class as one, d.refclassid as class, d.refobjid as other
+           from pg_catalog.pg_rewrite r
+           join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = r.oid
+          where r.ev_type = '1'
+            and r.ev_class >= 16384
+          union
+         select g.one, d.refclassid, d.refobjid
+           from reading g
+           join pg_catalog.pg_depend d on d.classid = g.class and d.objid = g.other
+          where g.class = 'pg_catalog.pg_proc'::pg_catalog.regclass
+            and d.refclassid in ('pg_catalog.pg_proc'::pg_catalog.regclass, 'pg_catalog.pg_class'::pg_catalog.regclass)
+)
 select t.tie,
        n.nspname as schema, c.relname as name,
        m.nspname as other_schema, o.relname as other_name
   from (
-         select distinct 'views' as tie, r.ev_class as one, d.refobjid as other
-           from pg_catalog.pg_rewrite r
-           join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and d.objid = r.oid
-                                      and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                                      and d.refobjid <> r.ev_class
-          where r.ev_type = '1'
-            and r.ev_class >= 16384
+         select distinct 'views' as tie, g.one, g.other
+           from reading g
+          where g.class = 'pg_catalog.pg_class'::pg_catalog.regclass
+            and g.other <> g.one
          union all
          select 'partitions', i.inhparent, i.inhrelid
            from pg_catalog.pg_inherits i
