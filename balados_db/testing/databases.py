@@ -115,6 +115,7 @@ class Databases:
             raise TemplateFailed(problem=self._failed[1])
         building = self._named(self.project.building)
         self._do("drop_database", database=building.name)
+        self._do("create_database", database=building.name)
         up = building.run("up")
         if up.returncode:
             self._do("drop_database", database=building.name)

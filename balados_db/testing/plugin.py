@@ -129,8 +129,8 @@ def _in_words() -> Iterator[None]:
 
         if not isinstance(exc, BaladosDbError):
             raise
-        cure = f"\n  → {exc.hint}" if exc.hint else ""
-        pytest.fail(f"balados-db: {exc.message}{cure}", pytrace=False)
+        said = "\n  → ".join(filter(None, (f"balados-db: {exc.message}", exc.hint)))
+        raise pytest.fail.Exception(said, pytrace=False) from None
 
 
 # ── fixtures ─────────────────────────────────────────────────────────────────────────────────────────────
