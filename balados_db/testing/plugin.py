@@ -129,7 +129,7 @@ def _in_words() -> Iterator[None]:
 
         if not isinstance(exc, BaladosDbError):
             raise
-        said = "\n  → ".join(filter(None, (f"balados-db: {exc.message}", exc.hint)))
+        said = "\n  → ".join(filter(None, (f"error[{exc.code}]: {exc.message}", exc.hint)))
         raise pytest.fail.Exception(said, pytrace=False) from None
 
 
