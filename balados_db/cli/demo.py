@@ -65,7 +65,7 @@ def _require_binaries() -> None:
 def _narrator(session: Session) -> Narrator:
     """The story goes to standard output, unless that is for the JSON alone."""
     from balados_db.demo.narrator import Narrator
-    from balados_db.rendering.human import console
+    from balados_db.rendering.console import console
 
     out = console(sys.stderr if session.options.json else sys.stdout, session.options.no_color)
     out.quiet = session.options.quiet

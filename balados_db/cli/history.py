@@ -57,7 +57,7 @@ def _run(receipt: Receipt) -> SeenReceipt:
 
 def _row(run: SeenReceipt) -> dict[str, Any]:
     """For people the digest's beginning tells runs apart, as a commit's does."""
-    from balados_db.rendering.human import count
+    from balados_db.rendering.amounts import count
 
     names = ("id", "when", "command", "scope", "role", "client")
     destroyed = {"digest": run.digest.rpartition(":")[2][:12], "destroyed": count(run.rows, run.exact)}

@@ -72,7 +72,8 @@ def show_preview(plan: Plan, session: Session, *, asking: bool) -> None:
     """Say on standard error what is going to happen; nobody is asked without having been told."""
     if not asking and (session.options.json or session.options.quiet):
         return
-    from balados_db.rendering.human import console, render_plan
+    from balados_db.rendering.console import console
+    from balados_db.rendering.preview import render_plan
 
     out = console(sys.stderr, session.options.no_color)
     if not plan.sites:
@@ -93,7 +94,8 @@ def _tell(report: Report, session: Session) -> None:
 
         write_object(success(report, session.command))
         return
-    from balados_db.rendering.human import console, render_answer, render_report
+    from balados_db.rendering.console import console
+    from balados_db.rendering.outcome import render_answer, render_report
 
     out = console(sys.stdout, session.options.no_color)
     if session.options.quiet:

@@ -97,8 +97,8 @@ def _shown(session: Session, follow: bool = True) -> AbstractContextManager[Call
     if chosen == "json":
         begun = time.monotonic()
         return nullcontext(lambda course: _as_json(session, course, begun))
+    from balados_db.rendering.console import console
     from balados_db.rendering.following import following
-    from balados_db.rendering.human import console
 
     return following(console(sys.stderr, options.no_color), bars=chosen != "plain")
 

@@ -61,7 +61,7 @@ def _tables(
     states: Mapping[str, DatabaseState], state: DatabaseState, found: Status
 ) -> dict[str, tuple[dict[str, Any], ...]]:
     """The same for people: what is pending or drifted in detail is said below, as notes."""
-    from balados_db.rendering.human import count, size_of
+    from balados_db.rendering.amounts import count, size_of
 
     several = len(states) > 1
     title = "\n".join(_title(name if several else None, found) for name, found in states.items())

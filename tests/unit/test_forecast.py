@@ -10,7 +10,7 @@ import pytest
 from balados_db.model import CheckpointState, Manifest, Measured, Role, Scope
 from balados_db.planning.forecast import measure
 from balados_db.planning.plan import Forecast, Plan
-from balados_db.rendering.human import about, forecast_in_words
+from balados_db.rendering.amounts import about, forecast_in_words
 from tests.unit.builders import (
     LAYOUT,
     LOG,

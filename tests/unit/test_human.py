@@ -13,7 +13,11 @@ from balados_db.planning.create import plan_create
 from balados_db.planning.plan import Plan, one_phase
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.steps import CreateSchema, RecordStructure
-from balados_db.rendering.human import cell, console, count, render_answer, render_plan, render_report, size_of
+from balados_db.rendering.amounts import count, size_of
+from balados_db.rendering.console import console
+from balados_db.rendering.outcome import render_answer, render_report
+from balados_db.rendering.preview import render_plan
+from balados_db.rendering.tables import cell
 from balados_db.report import Report, StepResult
 from tests.unit.builders import (
     EMPTY_SERVER,

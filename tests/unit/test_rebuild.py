@@ -14,8 +14,8 @@ from rich.console import ConsoleDimensions
 from balados_db.model import CheckpointState, CheckpointTable, DatabaseState, Manifest
 from balados_db.planning.rebuild import Course, Glance, Goals, Pace, Standing, heads_of, judge
 from balados_db.planning.rebuild_findings import shortfalls, unseen
+from balados_db.rendering.console import console
 from balados_db.rendering.following import Lines, duration, following, in_words, row_of
-from balados_db.rendering.human import console
 from tests.unit.builders import LAYOUT, LOG, MANIFEST, STATE, SUBSCRIPTIONS, VERSIONS, declaring, live
 
 NAME = "Loans"
