@@ -42,7 +42,8 @@ class Checkup:
         """Whether it is about what was asked for; what is in no file, or breaks the manifest itself, always is."""
         if not self.named or finding.file is None or Path(finding.file) in self.named:
             return True
-        ours = Path(finding.file) == self.file or finding.code == "migration_file_missing"
+        of_lock = ("migration_file_missing", "number_twice") if lock_beside(self.file) in self.named else ()
+        ours = Path(finding.file) == self.file or finding.code in ("migration_file_missing", *of_lock)
         return ours and finding.severity is Severity.ERROR
 
 
@@ -95,7 +96,8 @@ def _is_judged(schema: str, migration: Migration, lock: Lock | None, named: froz
 def _of_migrations(manifest: Manifest, files: Files, lock: Lock | None, named: frozenset[Path]) -> Iterator[Finding]:
     for schema, migrations in files.items():
         new = [m for m in migrations if _is_judged(schema, m, lock, named)]
-        yield from migration_check.findings(schema, migrations, new, manifest)
+        twins = lock.twins_in(schema) if lock else {}
+        yield from migration_check.findings(schema, migrations, new, manifest, twins)
     yield from migration_check.across(files)
 
 

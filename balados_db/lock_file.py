@@ -6,12 +6,13 @@ Two branches that add to one schema write at the same place and conflict, as the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from balados_db.errors import LockFileInvalid, UsageError
 from balados_db.finding import Finding, error, warning
+from balados_db.migration_check import clashing, of_one_number
 from balados_db.model import Files, Migration
 
 Entry = tuple[str, str]  # schema and id
@@ -28,10 +29,15 @@ class Lock:
 
     file: Path
     checksums: Mapping[Entry, str]
+    twins: Mapping[Entry, tuple[str, ...]] = field(default_factory=dict)  # ids of the same number, accepted beside it
 
     def holds(self, schema: str, migration: Migration) -> bool:
         """Whether exactly this content was written down."""
         return self.checksums.get((schema, migration.id)) == migration.checksum
+
+    def twins_in(self, schema: str) -> dict[str, tuple[str, ...]]:
+        """The accepted twins of one schema's migrations, by id."""
+        return {id_: twins for (of, id_), twins in self.twins.items() if of == schema}
 
 
 def lock_beside(manifest: Path) -> Path:
@@ -54,19 +60,29 @@ def read_lock(file: Path) -> Lock | None:
         conflict = "\n<<<<<<< " in f"\n{text}" if not isinstance(exc, UnicodeDecodeError) else False
         problem = "a merge conflict is not settled: two branches added to one schema" if conflict else str(exc)
         raise LockFileInvalid(file=str(file), problem=problem) from exc
-    return Lock(file=file, checksums=dict(_entries(raw, file)))
+    entries = tuple(_entries(raw, file))
+    return Lock(
+        file=file,
+        checksums={entry: said[0] for entry, said in entries},
+        twins={entry: said[1:] for entry, said in entries if said[1:]},
+    )
 
 
-def _entries(raw: dict[str, Any], file: Path) -> Iterator[tuple[Entry, str]]:
+def _entries(raw: dict[str, Any], file: Path) -> Iterator[tuple[Entry, tuple[str, ...]]]:
+    """Of each its checksum, and the twins that were accepted beside it."""
     if raw.pop("version", None) != 1:
         raise LockFileInvalid(file=str(file), problem="this balados-db understands `version = 1`")
     schemas = raw.pop("schemas", {})
     if raw or not isinstance(schemas, dict):
         raise LockFileInvalid(file=str(file), problem="it holds `version` and tables [schemas.NAME], nothing else")
     for schema, ids in schemas.items():
-        if not isinstance(ids, dict) or not all(isinstance(checksum, str) for checksum in ids.values()):
+        if not isinstance(ids, dict):
             raise LockFileInvalid(file=str(file), problem=f"[schemas.{schema}] is not a table of checksums")
-        yield from (((schema, id_), checksum) for id_, checksum in ids.items())
+        for id_, value in ids.items():
+            said = tuple(value) if isinstance(value, list) and value else (value,)
+            if not all(isinstance(word, str) for word in said):
+                raise LockFileInvalid(file=str(file), problem=f"[schemas.{schema}] is not a table of checksums")
+            yield (schema, id_), said
 
 
 def compare(lock: Lock, files: Files, doubtful: frozenset[Entry] = frozenset()) -> Iterator[Finding]:
@@ -114,24 +130,43 @@ def _gone(lock: Lock, entry: Entry, files: Files) -> Finding:
 
 
 def renewed(lock: Lock | None, files: Files, accepted: tuple[str, ...], file: Path) -> Lock:
-    """What is to be written down: everything new; what was edited or is gone only where it is accepted by name.
+    """What is to be written down: everything new; what was edited, is gone or has another's number only where it is
+    accepted by name. The first time everything is taken as it is.
 
     Raises UsageError for a name that nothing has happened to.
     """
     now = {(schema, m.id): m.checksum for schema, migrations in files.items() for m in migrations}
+    clashes = dict(_clashes(lock, files))
     if lock is None:
-        lock = Lock(file=file, checksums={})
+        lock = Lock(file=file, checksums={}, twins=clashes)
     differing = {f"{s}/{i}": (s, i) for (s, i), old in lock.checksums.items() if now.get((s, i)) != old}
-    unknown = [name for name in accepted if name not in differing]
+    twins = {f"{s}/{i}": (s, i) for s, i in clashes}
+    unknown = [name for name in accepted if name not in differing and name not in twins]
     if unknown:
         problem = f"--accept {unknown[0]}: nothing has happened to it since it was written down"
-        raise UsageError(problem=problem, hint=f"edited or gone: {', '.join(differing) or 'nothing'}")
+        raise UsageError(
+            problem=problem, hint=f"edited, gone, or of one number: {', '.join((*differing, *twins)) or 'nothing'}"
+        )
     checksums = {**now, **lock.checksums}
-    for entry in (differing[name] for name in accepted):
+    for entry in (differing[name] for name in accepted if name in differing):
         checksums.pop(entry)
         if entry in now:
             checksums[entry] = now[entry]
-    return Lock(file=file, checksums=checksums)
+    taken = {
+        entry: (*lock.twins.get(entry, ()), *clashes[entry]) for entry in (twins.get(n) for n in accepted) if entry
+    }
+    kept = {entry: ids for entry, ids in {**lock.twins, **taken}.items() if entry in checksums}
+    return Lock(file=file, checksums=checksums, twins={e: tuple(dict.fromkeys(ids)) for e, ids in kept.items()})
+
+
+def _clashes(lock: Lock | None, files: Files) -> Iterator[tuple[Entry, tuple[str, ...]]]:
+    """Migrations of one number that nobody has accepted beside each other."""
+    for schema, migrations in files.items():
+        accepted = lock.twins_in(schema) if lock else {}
+        for same in of_one_number(migrations):
+            for migration in same:
+                if ids := clashing(migration, same, accepted):
+                    yield (schema, migration.id), ids
 
 
 def text_of(lock: Lock, schemas: tuple[str, ...]) -> str:
@@ -141,8 +176,9 @@ def text_of(lock: Lock, schemas: tuple[str, ...]) -> str:
     lines = [_HEAD]
     for schema in dict.fromkeys((*schemas, *sorted(schema for schema, _ in lock.checksums))):
         lines.append(f"[schemas.{key(schema)}]")
-        lines += [
-            f"{quoted(id_)} = {quoted(lock.checksums[s, id_])}" for s, id_ in sorted(lock.checksums) if s == schema
-        ]
+        for entry in sorted(entry for entry in lock.checksums if entry[0] == schema):
+            said = [quoted(word) for word in (lock.checksums[entry], *lock.twins.get(entry, ()))]
+            value = said[0] if len(said) == 1 else "[" + ", ".join(said) + "]"
+            lines.append(f"{quoted(entry[1])} = {value}")
         lines.append("")
     return "\n".join(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from itertools import pairwise
@@ -14,13 +14,19 @@ from balados_db.migration_files import DIRECTIVES
 from balados_db.model import Files, Manifest, Migration, SchemaKind
 from balados_db.sql_text import code_of, is_empty, statements
 
+Twins = Mapping[str, tuple[str, ...]]
+
 
 def findings(
-    schema: str, migrations: tuple[Migration, ...], new: list[Migration], manifest: Manifest
+    schema: str, migrations: tuple[Migration, ...], new: list[Migration], manifest: Manifest, twins: Twins
 ) -> Iterator[Finding]:
-    """Say what is suspicious about one schema's `new` migrations, beside all of them."""
+    """Say what is suspicious about one schema's `new` migrations, beside all of them.
+
+    `twins`: of a migration's id, those of the same number beside which somebody accepted it.
+    """
     yield from _alike(schema, migrations)
-    yield from _numbers(schema, migrations, new)
+    for same in of_one_number(migrations):
+        yield from _same_number(schema, same, new, twins)
     yield from _by_text(schema, migrations, new)
     yield from _backwards(migrations, new)
     for migration in new:
@@ -32,13 +38,19 @@ def findings(
 # ── names: ids and numbers ───────────────────────────────────────────────────────────────────────────────
 
 
-def _numbers(schema: str, migrations: tuple[Migration, ...], new: list[Migration]) -> Iterator[Finding]:
+def of_one_number(migrations: Iterable[Migration]) -> list[list[Migration]]:
+    """Those that begin with the same number, where there are several."""
     numbers: dict[int, list[Migration]] = defaultdict(list)
     for migration in migrations:
         if (number := number_of(migration.id)) is not None:
             numbers[int(number)].append(migration)
-    for same in numbers.values():
-        yield from _same_number(schema, same, new)
+    return [same for same in numbers.values() if len(same) > 1]
+
+
+def clashing(migration: Migration, same: list[Migration], twins: Twins) -> tuple[str, ...]:
+    """Those of the same number beside which nobody has accepted it yet."""
+    ids = (other.id for other in same if other is not migration)
+    return tuple(i for i in ids if i not in twins.get(migration.id, ()) and migration.id not in twins.get(i, ()))
 
 
 def number_of(id_: str) -> str | None:
@@ -57,14 +69,14 @@ def _alike(schema: str, migrations: tuple[Migration, ...]) -> Iterator[Finding]:
             yield error("id_differs_by_case", schema, said, "give one of them another name", file=str(migration.path))
 
 
-def _same_number(schema: str, same: list[Migration], new: list[Migration]) -> Iterator[Finding]:
-    if len(same) < 2:
-        return
-    for migration in same:
-        if migration in new:
-            others = ", ".join(m.id for m in same if m is not migration)
-            said = f"{migration.id} has the same number as {others}: did two branches both add the next one?"
-            cure = "give the one that is applied nowhere yet the next free number, and let it depend on the other"
+def _same_number(schema: str, same: list[Migration], new: list[Migration], twins: Twins) -> Iterator[Finding]:
+    """Told of new ones. Where all are written down, of each: a merge that kept both lines has shown them to nobody."""
+    told = [m for m in same if m in new] or same
+    for migration in told:
+        if others := clashing(migration, same, twins):
+            said = f"{migration.id} has the same number as {', '.join(others)}: did two branches both add the next one?"
+            cure = "give the one that is applied nowhere yet the next free number, and let it depend on the other;"
+            cure += f" if all stay: check --write-lock --accept {schema}/{migration.id}"
             yield error("number_twice", schema, said, cure, file=str(migration.path))
 
 

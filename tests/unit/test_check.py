@@ -325,6 +325,26 @@ def write_down(file: Path, *accepted: str) -> None:
     lock.file.write_text(text_of(lock, tuple(seen.files)), encoding="utf-8")
 
 
+def test_twins_are_taken_as_they_are_only_the_first_time(write: Write) -> None:
+    """A project that is older than its lock file has reasons; afterwards each needs a name."""
+    file = write(with_rollback(**{"0001_a": "select 1;", "0002_b": "select 1;", "0002_c": "select 1;"}))
+    assert [f.code for f in look(file).findings].count("number_twice") == 2
+    write_down(file)
+    assert found(look(file)) == set()
+
+    for name in ("0002_d", "0002_d.rollback"):
+        (file.parent / "kept" / f"{name}.sql").write_text("select 1;")
+    write_down(file)
+    assert {f.code for f in look(file).findings} == {"number_twice"}
+    write_down(file, "kept/0002_d")
+    assert found(look(file)) == set()
+    assert '"0002_d" = ["sha256:' in lock_beside(file).read_text()
+    assert look(file).lock == read_lock(lock_beside(file))
+
+    with pytest.raises(UsageError, match="nothing has happened"):
+        write_down(file, "kept/0002_d")
+
+
 CHANGES: dict[str, tuple[dict[str, str | None], set[str]]] = {
     "nothing": ({}, set()),
     "an edited migration": (
