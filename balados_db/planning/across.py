@@ -21,13 +21,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from balados_db.errors import EnvironmentsDiffer, in_database
-from balados_db.planning.culprits import store_missing
 from balados_db.planning.forecast import together
 from balados_db.planning.phases import Ground, begin, between, finish, journal_of, middle, reset_phases
 from balados_db.planning.plan import Danger, Fence, Phase, Plan, Site, StartsOver
 from balados_db.planning.reset import plan_reset
 from balados_db.planning.shape import Shape
 from balados_db.planning.steps import CloseJournal, NoteProgress, WriteReceipt
+from balados_db.planning.unfit import store_missing
 
 Grounds = Mapping[str, Ground]  # by the database's name in the manifest
 

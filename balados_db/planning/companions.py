@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from balados_db.model import DatabaseState, Manifest, Projector, SchemaKind, TableName, Ties
-from balados_db.planning.culprits import across_scope, bound, reads_missing
+from balados_db.planning.unfit import across_scope, bound, reads_missing
 
 
 class Bond(str, Enum):

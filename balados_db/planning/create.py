@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from balados_db.errors import InstallSqlMissing, UnknownEventStore
 from balados_db.model import DatabaseState, Files, Manifest
-from balados_db.planning.culprits import lacking, store_missing
 from balados_db.planning.facts import migration_facts
 from balados_db.planning.migrate import (
     joined,
@@ -23,6 +22,7 @@ from balados_db.planning.steps import (
     Step,
     listed,
 )
+from balados_db.planning.unfit import lacking, store_missing
 
 
 def plan_create(

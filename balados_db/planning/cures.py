@@ -65,6 +65,11 @@ def in_the_way(
     return {"type": type_, "identity": identity, "schema": schema, "reason": reason, "cure": cure, **more}
 
 
+def of_table(schema: str, name: str, reason: str, cure: str) -> dict[str, Any]:
+    """A table of the scope, or one that ought to be there."""
+    return in_the_way("table", f"{schema}.{name}", reason, cure, schema)
+
+
 def advice(objects: Sequence[dict[str, Any]], *instead: str) -> str:
     """What to do about all of them: their cure where it is one and the same, and what may be done instead."""
     cures = {str(o["cure"]) for o in objects}

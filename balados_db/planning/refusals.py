@@ -32,7 +32,7 @@ from balados_db.model import (
     Scope,
     TableName,
 )
-from balados_db.planning import culprits, cures
+from balados_db.planning import culprits, cures, unfit
 from balados_db.planning.companions import with_partitions
 from balados_db.planning.shape import ResetRequest, Shape
 from balados_db.planning.steps import (
@@ -134,7 +134,7 @@ def _refuse_another_store(state: DatabaseState, manifest: Manifest) -> None:
         return
     spelled_wrong = store.layout.name == "custom" and any(_is_content(r) for r in state.schema(store.name).tables)
     if state.event_store_tables or state.event_store_like or state.store_in or spelled_wrong:
-        raise culprits.store_missing(store, state)
+        raise unfit.store_missing(store, state)
 
 
 def _is_content(relation: Relation) -> bool:
@@ -156,7 +156,7 @@ def _replayed(name: str, *, declared: bool) -> dict[str, Any]:
 
 def _unfound(table: TableName) -> dict[str, Any]:
     cure = f"correct {table} where the manifest names it, or say `optional = true` beside it if it comes later"
-    return culprits.of_table(*table, "does not exist", cure)
+    return cures.of_table(*table, "does not exist", cure)
 
 
 def is_missing(checkpoint: CheckpointTable, state: DatabaseState, manifest: Manifest) -> bool:

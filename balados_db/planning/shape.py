@@ -23,7 +23,11 @@ from balados_db.model import (
     TableName,
 )
 from balados_db.planning.companions import Company, gather, shown_by, with_partitions
-from balados_db.planning.culprits import (
+from balados_db.planning.plan import Way
+from balados_db.planning.steps import (
+    listed,
+)
+from balados_db.planning.unfit import (
     lacking,
     store_in_scope,
     store_missing,
@@ -32,10 +36,6 @@ from balados_db.planning.culprits import (
     unemptied,
     unmade,
     untruncatable,
-)
-from balados_db.planning.plan import Way
-from balados_db.planning.steps import (
-    listed,
 )
 
 

@@ -21,7 +21,7 @@ from balados_db.model import (
     Role,
     Scope,
 )
-from balados_db.planning import culprits, cures
+from balados_db.planning import culprits, cures, unfit
 from balados_db.planning.cures import Surroundings, cure_for
 from balados_db.planning.refusals import Obstacles
 from tests.unit.builders import MANIFEST, MEMBERS, READING, STATE, STATS, in_schema, table
@@ -415,12 +415,12 @@ def test_a_table_that_was_written_to_is_named_as_a_table() -> None:
 )
 def test_a_table_that_cannot_be_emptied_says_why(relation: Relation | None, reason: str) -> None:
     """Absent, of another kind, or not the projector's to empty."""
-    assert culprits.of_missing(table("r.t"), relation)["reason"] == reason
+    assert unfit.of_missing(table("r.t"), relation)["reason"] == reason
 
 
 def test_a_slip_in_a_name_is_answered_with_the_name() -> None:
     """A capital letter, or nearly the same word."""
-    meant = {name: culprits.of_missing(table(name), None, ("t", "loans"))["cure"] for name in ("r.T", "r.loan", "r.x")}
+    meant = {name: unfit.of_missing(table(name), None, ("t", "loans"))["cure"] for name in ("r.T", "r.loan", "r.x")}
 
     assert meant["r.T"].endswith("; did you mean r.t?")
     assert meant["r.loan"].endswith("; did you mean r.loans?")
@@ -437,7 +437,7 @@ def test_a_slip_in_a_name_is_answered_with_the_name() -> None:
 )
 def test_what_nobody_knows_how_to_drop_is_moved_or_dropped_by_hand(named: str, cure: str) -> None:
     """By its whole type, which may be several words."""
-    assert cure in culprits.of_undroppable(named, "reading")["cure"]
+    assert cure in unfit.of_undroppable(named, "reading")["cure"]
 
 
 @pytest.mark.parametrize("outsider", [o for o, c in CLASSES.values() if c.startswith("alter ")], ids=str)
