@@ -48,7 +48,8 @@ class Checkup:
 
 
 _BROKEN = (
-    *("manifest_invalid", "migrations_missing", "id_twice", "depends_on_nothing", "depends_on_itself"),
+    *("manifest_invalid", "migrations_missing", "migrations_unreadable"),
+    *("id_twice", "depends_on_nothing", "depends_on_itself"),
     *("directive_wrong", "post_apply", "ending_ignored", "migration_unreadable"),
 )
 
@@ -81,7 +82,7 @@ def _doubtful(
 ) -> frozenset[tuple[str, str]]:
     """What only looks gone: its file, or the manifest's word about its schema, could not be read."""
     unread = {(f.subject, Path(f.file).stem) for f in broken if f.file}
-    lost = {f.subject for f in broken if f.code == "migrations_missing"}
+    lost = {f.subject for f in broken if f.code in ("migrations_missing", "migrations_unreadable")}
     left = {s.name for s in manifest.schemas} - lost if mistakes or lost else {schema for schema, _ in lock.checksums}
     return frozenset({entry for entry in lock.checksums if entry[0] not in left} | unread)
 

@@ -90,6 +90,8 @@ FINDING_CODES: Mapping[str, str] = {
     "migration_empty": "A migration does nothing: write it, or delete the file.",
     "migration_unreadable": "A migration file cannot be read as text: mend its encoding or its rights.",
     "migrations_missing": "A directory of migrations does not exist: create it, or correct the manifest.",
+    "migrations_unreadable": "A directory of migrations cannot be listed: check its permissions.",
+    "install_sql_unreadable": "A file of install SQL cannot be read: check its permissions, and save it as UTF-8.",
     "install_sql_missing": 'The event store\'s install directory holds no SQL: correct `install`, say "preset", or leave it out.',
     "migrations_shared": "Two schemas share a directory of migrations: give each its own.",
     "id_twice": "Two files have the same id: yoyo knows a migration by its name without the ending.",

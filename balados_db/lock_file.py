@@ -14,6 +14,7 @@ from balados_db.errors import LockFileInvalid, UsageError
 from balados_db.finding import Finding, error, warning
 from balados_db.migration_check import clashing, of_one_number
 from balados_db.model import Files, Migration
+from balados_db.toml_text import key, parsed, quoted
 
 Entry = tuple[str, str]  # schema and id
 _HEAD = """\
@@ -47,11 +48,9 @@ def lock_beside(manifest: Path) -> Path:
 
 def read_lock(file: Path) -> Lock | None:
     """Read a lock file; None where none is kept. Raises LockFileInvalid."""
-    import tomli
-
     try:
         text = file.read_text(encoding="utf-8-sig")
-        raw = tomli.loads(text)
+        raw = parsed(text)
     except FileNotFoundError:
         return None
     except OSError as exc:
@@ -171,8 +170,6 @@ def _clashes(lock: Lock | None, files: Files) -> Iterator[tuple[Entry, tuple[str
 
 def text_of(lock: Lock, schemas: tuple[str, ...]) -> str:
     """The file: a section a schema in the manifest's order, its migrations by name, one line each."""
-    from balados_db.toml_text import key, quoted
-
     lines = [_HEAD]
     for schema in dict.fromkeys((*schemas, *sorted(schema for schema, _ in lock.checksums))):
         lines.append(f"[schemas.{key(schema)}]")

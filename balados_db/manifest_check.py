@@ -10,16 +10,22 @@ from typing import TypedDict
 from balados_db.errors import InstallSqlMissing
 from balados_db.finding import Finding, note, warning
 from balados_db.manifest_lines import Lines
+from balados_db.migration_files import read_install
 from balados_db.model import Files, Manifest, Projector, SchemaDeclaration, SchemaKind, TableName, untried
 
 _ROLLBACK = ".rollback.sql"
 
 
 def refuse_missing_install(manifest: Manifest) -> None:
-    """Raise InstallSqlMissing where the manifest names a directory that holds no SQL: `init` would refuse it."""
+    """Raise InstallSqlMissing where the directory that is named holds no SQL, or none to be read: `init` refuses it."""
     store = manifest.event_store
-    if store is not None and store.install is not None and not any(store.install.glob("*.sql")):
+    if store is None or store.install is None:
+        return
+    files = sorted(store.install.glob("*.sql"))
+    if not files:
         raise InstallSqlMissing(directory=str(store.install))
+    for file in files:
+        read_install(file)
 
 
 def findings(manifest: Manifest, files: Files, lines: Lines | None = None) -> tuple[Finding, ...]:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from balados_db.toml_text import parsed
+
 Path = tuple[str | int, ...]
 _HEADER = re.compile(r"^\s*(?P<open>\[\[?)(?P<name>[^\n]*?)\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"""^\s*(?P<key>(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')(?:\s*\.\s*[A-Za-z0-9_"'-]+)*)\s*=""")
@@ -40,11 +42,9 @@ class Lines:
 
 def _parsed(dotted: str) -> Path:
     """The words of a dotted key; none where it is not one."""
-    import tomli
-
     try:
-        found: Any = tomli.loads(f"[{dotted}]")
-    except tomli.TOMLDecodeError:
+        found: Any = parsed(f"[{dotted}]")
+    except ValueError:
         return ()
     words: list[str] = []
     while found:

@@ -11,6 +11,7 @@ from balados_db.likeness import Places
 from balados_db.manifest.store import PRESETS
 from balados_db.migration_files import checksum, normalised
 from balados_db.model import TableName
+from balados_db.toml_text import parsed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,9 +84,7 @@ def unread_in_words(table: TableName) -> str:
 
 def known_stores() -> tuple[KnownStore, ...]:
     """Read the presets; one that asks for more tables comes first, for it proves more."""
-    import tomli
-
-    found = [_known(file.stem, tomli.loads(file.read_text(encoding="utf-8"))) for file in PRESETS.glob("*.toml")]
+    found = [_known(file.stem, parsed(file.read_text(encoding="utf-8"))) for file in PRESETS.glob("*.toml")]
     return tuple(sorted(found, key=lambda store: (-len(store.proof), store.layout)))
 
 

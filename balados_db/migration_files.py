@@ -14,7 +14,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from balados_db.errors import MigrationInvalid, MigrationsMissing
+from balados_db.errors import InstallSqlUnreadable, MigrationInvalid, MigrationsMissing, MigrationsUnreadable
 from balados_db.manifest.place import ROLLBACK, is_migration
 from balados_db.model import Manifest, Migration
 
@@ -49,13 +49,11 @@ class Survey:
 
 
 def survey_migrations(schema: str, directory: Path) -> Survey:
-    """Read one directory to the end, whatever is wrong with it. Raises MigrationsMissing."""
-    if not directory.is_dir():
-        raise MigrationsMissing(schema=schema, directory=str(directory))
+    """Read one directory to the end, whatever is wrong with it. Raises MigrationsMissing or MigrationsUnreadable."""
     found: dict[str, Migration] = {}
     mistakes: list[MigrationInvalid] = []
     there: set[str] = set()  # whatever may be depended on, readable or not
-    for path in sorted(directory.iterdir(), key=lambda p: p.name):
+    for path in _listed(schema, directory):
         if not is_migration(path):
             continue
         if path.stem in there:
@@ -71,6 +69,15 @@ def survey_migrations(schema: str, directory: Path) -> Survey:
     return Survey(migrations=ordered, mistakes=(*mistakes, *wrong))
 
 
+def _listed(schema: str, directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir(), key=lambda p: p.name)
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        raise MigrationsMissing(schema=schema, directory=str(directory)) from exc
+    except OSError as exc:
+        raise MigrationsUnreadable(schema=schema, directory=str(directory), problem=exc.strerror or str(exc)) from exc
+
+
 def invalid(path: Path, problem: str, line: int | None = None, *, kind: str) -> MigrationInvalid:
     """A mistake in a file: `file` says where in words, `path` and `line` as data, `kind` which mistake it is."""
     where = f"{path}:{line}" if line else str(path)
@@ -80,6 +87,16 @@ def invalid(path: Path, problem: str, line: int | None = None, *, kind: str) -> 
 def normalised(text: bytes) -> str:
     """The content that counts: no byte-order mark, one kind of line end."""
     return text.decode("utf-8-sig").replace("\r\n", "\n")
+
+
+def read_install(file: Path) -> str:
+    """A file of install SQL, normalised. Raises InstallSqlUnreadable."""
+    try:
+        return normalised(file.read_bytes())
+    except UnicodeDecodeError as exc:
+        raise InstallSqlUnreadable(file=str(file), problem=f"it is not UTF-8 (byte {exc.start})") from exc
+    except OSError as exc:
+        raise InstallSqlUnreadable(file=str(file), problem=exc.strerror or str(exc)) from exc
 
 
 def checksum(source: str) -> str:

@@ -132,7 +132,10 @@ def text_of(file: PlanFile) -> str:
 
 
 def refuse_existing(path: Path) -> None:
-    """Before anything is planned. Raises FileExists, or UsageError for a directory that is not there."""
+    """Before anything is planned. Raises FileExists, or UsageError for what no file can be made of."""
+    if path.exists() and not path.is_file():
+        what = "it is a directory" if path.is_dir() else "it is no ordinary file"
+        raise UsageError(problem=f"{path} cannot be written: {what}", hint="name a new file, or - for standard output")
     if os.path.lexists(path):
         raise FileExists(file=str(path))
     if not path.parent.is_dir():

@@ -16,7 +16,8 @@ from urllib.parse import quote, unquote
 HIDDEN = "***"
 SHORT = 4  # letters; a shorter password is in too many words
 
-_SECRETS = r"(?:password|sslpassword|oauth_client_secret|scram_client_key|scram_server_key)"
+SECRETS = ("password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+_SECRETS = f"(?:{'|'.join(SECRETS)})"
 _LOGIN = re.compile(r"(://[^\s:/?#@\[]*:)(\S+)(?=@)")
 _STATED = re.compile(
     rf"((?:\b|PG){_SECRETS}(?:\s*=|['\"]\s*:)\s*)('(?:\\.|[^'\\])*'?|\"[^\"]*\"?|[^\s&'\"]+)", re.IGNORECASE

@@ -49,10 +49,10 @@ def apply(session: Session, file: str, dry_run: bool, confirm: str | None) -> Re
     _refuse_used(session, found)
     try:
         report = _carry_out(session, found, dry_run, confirm)
-    except StalePlan:
-        _refuse_used(
-            session, found
-        )  # by another run, since we asked: what differs now is what the file itself has done
+    except StalePlan as exc:
+        # By another run, since we asked: what differs now is what the file itself has done.
+        _refuse_used(session, found)
+        exc.renew(found.arguments)
         raise
     return replace(report, result=ApplyAnswer(plan_file=AppliedFile(id=found.id, created_at=found.created_at)))
 

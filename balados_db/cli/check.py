@@ -16,7 +16,7 @@ from balados_db.answers.files import CheckAnswer, CheckedFiles
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
 from balados_db.errors import UsageError
-from balados_db.manifest.place import FILE_NAME
+from balados_db.manifest.place import FILE_NAME, working_directory
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def check(
     from balados_db.manifest.place import find_manifest
     from balados_db.squawk import Verdict, ask
 
-    base = Path(os.environ.get(ROOTS.get(form, "")) or Path.cwd()).resolve()
+    base = Path(os.path.realpath(os.environ.get(ROOTS.get(form, "")) or working_directory()))
     named = _named(files)
     with _annotated(form, base):
         file = find_manifest(session.options.manifest).resolve()
@@ -123,7 +123,10 @@ def _named(files: tuple[str, ...]) -> frozenset[Path]:
     for file in files:
         if not Path(file).exists():
             raise UsageError(problem=f"there is no file {file}")
-    return frozenset(Path(file).resolve() for file in files)
+        if not file or Path(file).is_dir():
+            hint = "name files, or none to check all of them"
+            raise UsageError(problem=f"{file or 'an empty word'} is no file", hint=hint)
+    return frozenset(Path(os.path.realpath(file)) for file in files)
 
 
 def _counted(seen: Checkup) -> CheckedFiles:

@@ -26,6 +26,8 @@ class CommandLine:
     names: list[str] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
     words: list[str] = field(default_factory=list)
+    manifest: str | None = None
+    urls: list[str] = field(default_factory=list)  # they may hold a password
     timeout: float | None = None
 
     @property
@@ -86,6 +88,10 @@ class CommandLine:
     def _value(self, name: str, value: str) -> None:
         if name not in NOT_REPEATED:
             self.words += [name, value]
+        if name == "--manifest":
+            self.manifest = value
+        if name == "--url":
+            self.urls.append(value)
         if (name, value) == ("--format", "json"):
             self.flags.add("--json")  # another spelling of it
         if name == "--timeout":

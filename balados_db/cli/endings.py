@@ -91,17 +91,24 @@ def tell(error: BaladosDbError, line: CommandLine, *, color: bool | None) -> Non
 
 def _tell(error: BaladosDbError, line: CommandLine, color: bool | None) -> None:
     if line.json:
-        from balados_db.redaction import redacted
         from balados_db.rendering.envelope import failure
 
-        again = tuple(map(redacted, line.again(error.again))) if error.again is not None else None
-        write_object(failure(error, line.name, dry_run="--dry-run" in line.flags, again=again))
+        write_object(failure(error, line.name, _next(error, line), dry_run="--dry-run" in line.flags))
         return
     click.secho(f"error[{error.code}]: {error.message}", fg="red", err=True, color=color)
     for text in listed(error):
         click.echo(f"  {text}", err=True)
     if error.hint:
         click.echo(f"  → {error.hint}", err=True)
+
+
+def _next(error: BaladosDbError, line: CommandLine) -> Iterator[tuple[str, ...]]:
+    from balados_db.cli.next_actions import placed
+    from balados_db.redaction import redacted
+
+    again = [line.again(error.again)] if error.again is not None else []
+    for action in (*error.next_actions, *again):
+        yield tuple(map(redacted, placed(action, line.manifest, line.urls)))
 
 
 def listed(error: BaladosDbError) -> Iterator[str]:

@@ -12,7 +12,7 @@ import click
 from balados_db.answers.learning import ExplainAnswer, ExplainedCode, ExplainedFinding, ExplainedStatus
 from balados_db.cli.options import command
 from balados_db.cli.session import Session
-from balados_db.errors import BaladosDbError, UsageError
+from balados_db.errors import BaladosDbError, UsageError, sentence
 from balados_db.exits import ExitStatus
 from balados_db.finding_codes import FINDING_CODES, SQUAWK
 from balados_db.report import Report
@@ -109,7 +109,7 @@ def described_code(error: type[BaladosDbError]) -> ExplainedCode:
     """An error as facts; what differs from run to run stands in <angle brackets>."""
     return ExplainedCode(
         code=error.code,
-        message=_template(" ".join((error.__doc__ or "").split())),
+        message=_template(sentence(error)),
         exit_status=int(error.exit_status),
         name=error.exit_status.name.lower(),
         means=error.exit_status.means,

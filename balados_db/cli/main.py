@@ -18,7 +18,7 @@ from balados_db.cli.command_line import CommandLine
 from balados_db.cli.endings import handed_over, is_lost, tell, tell_asked
 from balados_db.cli.options import Asked, Group, common_options
 from balados_db.cli.signals import LATER, WATCH
-from balados_db.errors import BaladosDbError, Interrupted, OutputLost, RefusingName, Stopped, UsageError
+from balados_db.errors import BaladosDbError, FileRefused, Interrupted, OutputLost, RefusingName, Stopped, UsageError
 from balados_db.exits import ExitStatus
 
 # name → (module, what `--help` says); modules are imported when their command is asked for.
@@ -106,10 +106,13 @@ VERSION = click.Option(
 
 
 @click.group(
-    cls=LazyGroup, params=[*common_options(), VERSION], context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup,
+    params=[*common_options(), VERSION],
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Create, migrate, inspect and reset an event-sourced PostgreSQL database, and prove what was kept.",
 )
 def cli(**_: Any) -> None:
-    """Create, migrate, inspect and reset an event-sourced PostgreSQL database, and prove what was kept."""
+    """Holds the commands."""
 
 
 # ── endings ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -148,7 +151,7 @@ def run(arguments: list[str], early: Sequence[int] = ()) -> ExitStatus:
         return _run(arguments, line, early)
     except OSError as exc:
         # Nobody hears the conversation any more, in the middle of it: what was to follow did not run.
-        return _told(OutputLost(problem=exc.strerror or "closed"), line)
+        return _told(WATCH.course.ended(OutputLost(problem=exc.strerror or "closed")), line)
 
 
 def _run(arguments: list[str], line: CommandLine, early: Sequence[int]) -> ExitStatus:
@@ -178,10 +181,13 @@ def _run(arguments: list[str], line: CommandLine, early: Sequence[int]) -> ExitS
         return _told(WATCH.course.ended(exc.error), line)
     except (KeyboardInterrupt, click.Abort):
         return _told(WATCH.course.ended(Interrupted(outcome="")), line)
-    except Exception as exc:  # a bug: the traceback is for whoever mends it
+    except Exception as exc:
         if is_lost(exc):
             raise
-        return _bug(exc, line)
+        if isinstance(exc, OSError) and isinstance(exc.filename, str):
+            refused = FileRefused(file=exc.filename, problem=exc.strerror or str(exc))
+            return _told(WATCH.course.ended(refused), line)
+        return _bug(exc, line)  # the traceback is for whoever mends it
 
 
 def _invoke(arguments: list[str]) -> Any:
@@ -244,7 +250,7 @@ def _bug(exc: Exception, line: CommandLine) -> ExitStatus:
     _remember_passwords(line.given)
     with contextlib.suppress(OSError):
         sys.stderr.write(redacted("".join(traceback.format_exception(exc))))
-    return _told(InternalError(problem=f"{type(exc).__name__}: {exc}"), line)
+    return _told(WATCH.course.ended(InternalError(problem=f"{type(exc).__name__}: {exc}")), line)
 
 
 def _bound(line: CommandLine) -> None:

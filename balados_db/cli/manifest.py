@@ -20,6 +20,7 @@ from balados_db.answers.files import (
 from balados_db.cli.options import Group, command, common_options
 from balados_db.cli.session import Session
 from balados_db.errors import FileExists, UsageError
+from balados_db.manifest.place import working_directory
 from balados_db.manifest_proposal import unread_in_words
 from balados_db.report import Report
 
@@ -126,7 +127,8 @@ def init(session: Session, out: str | None, kinds: tuple[str, ...]) -> Report:
     file = None if out == "-" else Path(out or session.options.manifest or FILE_NAME)
     if file is not None and file.exists():
         raise FileExists(file=str(file))
-    inferred, text = _proposal(session, _decided(kinds), file.absolute().parent if file else Path.cwd())
+    beside = (working_directory() / (file or FILE_NAME)).parent
+    inferred, text = _proposal(session, _decided(kinds), beside)
     answer = ManifestInitAnswer(
         manifest=text, file=str(file) if file else None, guesses=inferred.guesses, undecided=inferred.undecided
     )

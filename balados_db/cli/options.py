@@ -184,6 +184,8 @@ def merged(parent: click.Context | None, own: dict[str, Any]) -> CommonOptions:
         said = [params[name] for params in chain if params.get(name) is not None]
         if said:
             found[name] = said[0]
+    if found.get("manifest") == "":
+        raise _empty("--manifest")
     said = [url for params in reversed(chain) for url in params.get("url") or ()]
     return CommonOptions(**{**found, **_urls(said)})
 
@@ -197,10 +199,23 @@ def _urls(said: Iterable[str]) -> dict[str, Any]:
 
     found: dict[str, str] = {}
     for word in said:
-        named = _NAMED_URL.fullmatch(word)
-        name, url = (named["name"], named["url"]) if named else (MAIN, word)
-        found[name] = url
+        if not word.strip():
+            raise _empty("--url")
+        name, url = named_url(word)
+        found[name or MAIN] = url
     return {"url": found.pop(MAIN, None), "urls": found}
+
+
+def _empty(option: str) -> UsageError:
+    """Passed over in silence it would mean another database than the one that was to be named."""
+    hint = f"is a variable unset? Give it a value, or leave {option} out"
+    return UsageError(problem=f"{option} is given, and is empty", hint=hint)
+
+
+def named_url(word: str) -> tuple[str | None, str]:
+    """The name of a database, if one stands before its URL, and the URL."""
+    named = _NAMED_URL.fullmatch(word)
+    return (named["name"], named["url"]) if named else (None, word)
 
 
 def command(name: str, help: str, **kwargs: Any) -> Callable[[Callable[..., Report]], ReportingCommand]:

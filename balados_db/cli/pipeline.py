@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from balados_db.cli.confirmation import confirm
@@ -90,9 +91,11 @@ def tell(report: Report, session: Session) -> None:
 
 def _tell(report: Report, session: Session) -> None:
     if session.options.json:
+        from balados_db.redaction import redacted
         from balados_db.rendering.envelope import success
 
-        write_object(success(report, session.command))
+        following = tuple(tuple(map(redacted, session.placed(action))) for action in report.next)
+        write_object(success(replace(report, next=following), session.command))
         return
     from balados_db.rendering.console import console
     from balados_db.rendering.outcome import render_answer, render_report

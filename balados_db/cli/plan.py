@@ -13,6 +13,7 @@ from balados_db.answers.files import PlanAnswer
 from balados_db.cli.options import COMMON, Group, ReportingCommand, common_options
 from balados_db.cli.session import Session
 from balados_db.errors import OneDatabase, UsageError
+from balados_db.manifest.place import working_directory
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Planned(ReportingCommand):
 
         out = ctx.params.pop("out")
         words = recorded(self, ctx)
-        path = None if out == "-" else Path(out).absolute()
+        path = None if out == "-" else working_directory() / out
         if path is not None:
             refuse_existing(path)
         consent = {"confirm": None} if self.takes_phrase else {}
@@ -101,7 +102,7 @@ class Planned(ReportingCommand):
         file = plan_file(made.plan, words, session)
         if path is not None:
             write_plan_file(file, path)
-        return _report(made, file, path, text_of(file) if path is None else None)
+        return _report(made, file, path, text_of(file) if path is None else None, session)
 
 
 def _out_option() -> click.Option:
@@ -109,7 +110,7 @@ def _out_option() -> click.Option:
     return click.Option(["--out"], required=True, metavar="FILE", help=help)
 
 
-def _report(made: Report, file: PlanFile, path: Path | None, text: str | None) -> Report:
+def _report(made: Report, file: PlanFile, path: Path | None, text: str | None, session: Session) -> Report:
     import json
 
     from balados_db.planning.plan import in_shell
@@ -127,7 +128,7 @@ def _report(made: Report, file: PlanFile, path: Path | None, text: str | None) -
             document=json.loads(text) if text is not None else None,
         ),
         text=text,
-        last_words=f"The plan is in {path}. Nothing was changed; carry it out with: {in_shell(apply)}",
+        last_words=f"The plan is in {path}. Nothing was changed; carry it out with: {in_shell(session.placed(apply))}",
         next=(apply,) if path else (),
     )
 

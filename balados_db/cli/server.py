@@ -13,6 +13,7 @@ from balados_db.cli.options import Group, command, common_options
 from balados_db.cli.session import Session
 from balados_db.cli.standalone import manifest_file
 from balados_db.errors import ServerNotRunning
+from balados_db.manifest.place import working_directory
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def url(session: Session) -> Report:
 def _home(session: Session) -> Path:
     """Beside the manifest, which need not be right for this; else in the working directory."""
     file = manifest_file(session)
-    return (file.parent if file else Path.cwd()) / HOME
+    return (file.parent if file else working_directory()) / HOME
 
 
 def _embedded(home: Path) -> EmbeddedServer:

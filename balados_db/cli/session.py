@@ -38,6 +38,13 @@ class Session:
         whole = load_manifest(find_manifest(self.options.manifest))
         return whole if self.database is None else whole.part(self.database)
 
+    def placed(self, action: tuple[str, ...]) -> tuple[str, ...]:
+        """What is to be run next, about this manifest and these databases."""
+        from balados_db.cli.next_actions import placed
+
+        beside = [f"{name}={url}" for name, url in self.options.urls.items()]
+        return placed(action, self.options.manifest, [*filter(None, [self.options.url]), *beside])
+
     @cached_property
     def parts(self) -> tuple[Session, ...]:
         """A session for each database of the manifest: this one where there is but the main one."""

@@ -6,8 +6,12 @@ The docstring of a class is its message, with the facts filled in; `cure` is wha
 
 from __future__ import annotations
 
+import ast
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 from balados_db.exits import ExitStatus
@@ -22,7 +26,7 @@ class BaladosDbError(Exception):
     exit_status: ClassVar[ExitStatus] = ExitStatus.FAILED
     cure: ClassVar[str] = ""
     mends: tuple[str, ...] = ()  # commands that mend it, or say more; filled in with its facts
-    again: ClassVar[str | None] = None  # or the same command, with these words added
+    again: str | None = None  # or the same command, with these words added
 
     def __init_subclass__(cls) -> None:
         """What mends an error says nothing about a more precise one."""
@@ -49,11 +53,24 @@ class BaladosDbError(Exception):
     @property
     def message(self) -> str:
         """The docstring as one line, with this error's facts, and what had been done before it."""
-        text = " ".join((type(self).__doc__ or "").split()).format_map(self.facts)
+        text = sentence(type(self)).format_map(self.facts)
         text = f"In database {self.database}: {text}" if self.database else text
         if not self.done:
             return text
-        return f"{text.removesuffix(_UNCHANGED).rstrip()} Done before it, and kept: {'; '.join(self.done)}."
+        text = text.removesuffix(_UNCHANGED).rstrip()
+        return f"{text}{'' if text.endswith('.') else '.'} Done before it, and kept: {'; '.join(self.done)}."
+
+
+def sentence(error: type[BaladosDbError]) -> str:
+    """The message of an error before its facts are filled in."""
+    return " ".join((error.__doc__ or _written(error.__module__).get(error.__name__, "")).split())
+
+
+@cache
+def _written(module: str) -> dict[str, str]:
+    """The docstrings of a module's classes as they stand in its file: `python -OO` leaves none in memory."""
+    tree = ast.parse(Path(str(sys.modules[module].__file__)).read_text(encoding="utf-8"))
+    return {node.name: ast.get_docstring(node) or "" for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
 @contextmanager

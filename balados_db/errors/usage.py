@@ -41,6 +41,20 @@ class UnknownSubscriber(UsageError):
     code = "unknown_subscriber"
 
 
+class NoWorkingDirectory(UsageError):
+    """The working directory does not exist any more."""
+
+    code = "no_working_directory"
+    cure = "go to one that does, `cd /` for example, and name the manifest with --manifest FILE"
+
+
+class FileRefused(UsageError):
+    """{file}: {problem}"""
+
+    code = "file_refused"
+    cure = "check the path, its permissions, and the room on its disk"
+
+
 class ManifestUnreadable(UsageError):
     """{file}: cannot be read: {problem}"""
 
@@ -128,6 +142,14 @@ class MigrationsMissing(UsageError):
     mends = ("balados-db check",)
 
 
+class MigrationsUnreadable(MigrationsMissing):
+    """The migrations directory of schema {schema!r} cannot be read: {directory}: {problem}"""
+
+    code = "migrations_unreadable"
+    cure = "check its permissions"
+    mends = ("balados-db check",)
+
+
 class MigrationInvalid(UsageError):
     """{file}: {problem}"""
 
@@ -151,6 +173,14 @@ class InstallSqlMissing(UsageError):
         " if the application installs the store"
     )
     mends = ("balados-db manifest check",)
+
+
+class InstallSqlUnreadable(InstallSqlMissing):
+    """{file}: cannot be read: {problem}"""
+
+    code = "install_sql_unreadable"
+    cure = "check its permissions, and that it is saved as UTF-8"
+    mends = ("balados-db check",)
 
 
 class MigrationEdited(UsageError):

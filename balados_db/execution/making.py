@@ -5,7 +5,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from balados_db.execution.run import Details, Run, filled, handles
-from balados_db.migration_files import checksum
+from balados_db.migration_files import checksum, read_install
 from balados_db.model import (
     OWN_SCHEMA,
     SchemaState,
@@ -49,7 +49,7 @@ def _install(schema: str, names: tuple[str, ...], run: Run) -> None:
     for file in eventstore.install_files(run.store()):
         if file.name not in names:
             continue
-        text = eventstore.read_file(file)
+        text = read_install(file)
         migrations.run_file(run.conn, schema, str(file), eventstore.in_store(text, schema).as_string(run.conn))
         run.conn.execute(
             query("record_installed").format(own=sql.Identifier(OWN_SCHEMA)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from balados_db.errors import StalePlan, UsageError
 from balados_db.execution.executor import Planner
 from balados_db.manifest.lookup import declared_schema
-from balados_db.migration_files import checksum
+from balados_db.migration_files import checksum, read_install
 from balados_db.model import DatabaseState, Files, Manifest, SchemaKind, SchemaState
 from balados_db.planning.create import plan_create, plan_init
 from balados_db.planning.migrate import plan_migrate
@@ -21,7 +21,7 @@ from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_r
 from balados_db.planning.shape import ResetRequest, Shape, Whole, shape_reset
 from balados_db.planning.steps import AddToEventStore, CreateRecords, InstallEventStore, StampEnvironment, Step
 from balados_db.postgres.catalog import Look, read_state, steadily
-from balados_db.postgres.eventstore import install_files, read_file
+from balados_db.postgres.eventstore import install_files
 from balados_db.postgres.obstacles import read_obstacles
 from balados_db.postgres.reference import Stamp, read_stamp
 
@@ -71,7 +71,7 @@ def _installing(plan: Plan, manifest: Manifest) -> Plan:
     }
     if not names:
         return plan
-    found = {f.name: checksum(read_file(f)) for f in install_files(manifest.event_store) if f.name in names}
+    found = {f.name: checksum(read_install(f)) for f in install_files(manifest.event_store) if f.name in names}
     return replace(plan, preconditions={**plan.preconditions, "install": found})
 
 

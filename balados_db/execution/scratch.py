@@ -14,6 +14,7 @@ from psycopg import sql
 from balados_db.errors import NotAllowed, NotInPool
 from balados_db.execution.executor import Open
 from balados_db.execution.run import has_rows
+from balados_db.migration_files import read_install
 from balados_db.model import DatabaseState, Files, Manifest, Role, SchemaKind
 from balados_db.planning.adopt import Comparison, Difference
 from balados_db.postgres import eventstore, migrations
@@ -145,7 +146,7 @@ def _make(conn: Connection[Any], manifest: Manifest, files: Files, schemas: Sequ
     store = manifest.event_store
     for file in eventstore.install_files(store):
         assert store is not None
-        text = eventstore.in_store(eventstore.read_file(file), store.name).as_string(conn)
+        text = eventstore.in_store(read_install(file), store.name).as_string(conn)
         migrations.run_file(conn, store.name, str(file), text)
     for declared in manifest.schemas:
         if declared.kind is not SchemaKind.EVENT_STORE and files.get(declared.name):

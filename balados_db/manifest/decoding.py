@@ -26,20 +26,20 @@ from balados_db.manifest.sections import (
     Section,
     SubscriptionSection,
 )
+from balados_db.toml_text import parsed
 
 
 def read_toml(file: Path) -> tuple[str, dict[str, Any]]:
     """Read a TOML file: its text, and what it says. Raises ManifestUnreadable or ManifestSyntax."""
-    import tomli
-
     try:
         text = file.read_text(encoding="utf-8-sig")
-        return text, tomli.loads(text)
+        return text, parsed(text)
     except OSError as exc:
         raise ManifestUnreadable(file=str(file), problem=exc.strerror or str(exc)) from exc
     except UnicodeDecodeError as exc:
-        raise ManifestUnreadable(file=str(file), problem=f"it is not UTF-8 (byte {exc.start})") from exc
-    except tomli.TOMLDecodeError as exc:
+        at = f"line {exc.object[: exc.start].count(10) + 1}, byte {exc.start}"
+        raise ManifestUnreadable(file=str(file), problem=f"it is not UTF-8 ({at})", hint="save it as UTF-8") from exc
+    except ValueError as exc:
         raise ManifestSyntax(file=str(file), problem=str(exc)) from exc
 
 

@@ -117,7 +117,8 @@ class _Resolver:
         return self._path(section.install)
 
     def _path(self, written: str | None) -> Path | None:
-        return (self.written.file.parent / written).resolve() if written else None
+        """Not by Path.resolve(), for which a link to itself is an error of its own."""
+        return Path(os.path.realpath(self.written.file.parent / written)) if written else None
 
     def _projectors(self, positions: Set[TableName]) -> tuple[Projector, ...]:
         """The declared projectors; each table must lie in a declared projection schema and hold no `positions`."""

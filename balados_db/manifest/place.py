@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from balados_db.errors import ManifestMissing
+from balados_db.errors import ManifestMissing, ManifestUnreadable, NoWorkingDirectory
+from balados_db.toml_text import parsed
 
 FILE_NAME = "balados-db.toml"
 ROLLBACK = ".rollback.sql"
@@ -16,26 +17,46 @@ ROLLBACK = ".rollback.sql"
 def find_manifest(explicit: str | None = None) -> Path:
     """Return the manifest's path: `explicit`, else BALADOS_DB_MANIFEST, else the nearest one upwards.
 
-    Raises ManifestMissing.
+    Raises ManifestMissing, or ManifestUnreadable for what is no file or cannot be looked at.
     """
     named = explicit or os.environ.get("BALADOS_DB_MANIFEST")
     if named:
-        if not Path(named).is_file():
+        if not _is_file(Path(named)):
+            _refuse_other(Path(named))
             raise ManifestMissing(looked_for=named)
         return Path(named).resolve()
-    here = Path.cwd()
+    here = working_directory()
     for folder in (here, *here.parents):
-        if (folder / FILE_NAME).is_file():
+        if _is_file(folder / FILE_NAME):
             return folder / FILE_NAME
     raise ManifestMissing(looked_for=f"{FILE_NAME} in {here} or any folder above it")
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as exc:
+        raise ManifestUnreadable(file=str(path), problem=exc.strerror or str(exc)) from exc
+
+
+def _refuse_other(path: Path) -> None:
+    """It is read more than once, and what it names is found beside it: a pipe will not do."""
+    if path.exists():
+        what = "it is a directory" if path.is_dir() else "it is no ordinary file"
+        raise ManifestUnreadable(file=str(path), problem=what, hint="name the manifest's file")
+
+
+def working_directory() -> Path:
+    """Where we are. Raises NoWorkingDirectory where somebody removed it."""
+    try:
+        return Path.cwd()
+    except OSError as exc:
+        raise NoWorkingDirectory() from exc
+
+
 def as_it_stands(file: Path) -> Mapping[str, Any]:
     """A manifest's tables, unchecked. Raises OSError or ValueError."""
-    import tomli
-
-    found: Mapping[str, Any] = tomli.loads(file.read_text(encoding="utf-8-sig"))
-    return found
+    return parsed(file.read_text(encoding="utf-8-sig"))
 
 
 def is_migration(path: Path) -> bool:

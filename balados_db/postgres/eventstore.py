@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from balados_db.manifest_proposal import known_stores
-from balados_db.migration_files import checksum, normalised
+from balados_db.migration_files import checksum, read_install
 from balados_db.model import (
     OWN_SCHEMA,
     CheckpointState,
@@ -309,9 +309,4 @@ def missing_additions(conn: Connection[Any], store: SchemaDeclaration, own: bool
     if own:
         rows = conn.execute(query("select_installed").format(own=sql.Identifier(OWN_SCHEMA)), {"schema": store.name})
         recorded = {r.file: r.checksum for r in rows}
-    return tuple(f.name for f in additions(store) if recorded.get(f.name) != checksum(read_file(f)))
-
-
-def read_file(file: Path) -> str:
-    """An install file's normalised text."""
-    return normalised(file.read_bytes())
+    return tuple(f.name for f in additions(store) if recorded.get(f.name) != checksum(read_install(f)))

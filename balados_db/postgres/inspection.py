@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from balados_db.likeness import places
 from balados_db.manifest_check import mentioned
 from balados_db.manifest_proposal import known_stores, layout_of
+from balados_db.migration_files import read_install
 from balados_db.model import OWN_SCHEMA, DatabaseState, Files, Manifest, Role, SchemaKind, SchemaState, TableName
 from balados_db.planning.strangers import Proof, Stranger, strangers_of, unmentioned, without
 from balados_db.planning.verify import Inspection, Positions, Trigger, kept_stores, visible
@@ -25,7 +26,7 @@ from balados_db.postgres.catalog import (
     skipped,
     steadily,
 )
-from balados_db.postgres.eventstore import install_files, read_file
+from balados_db.postgres.eventstore import install_files
 from balados_db.postgres.history import HISTORY, LOG
 from balados_db.postgres.obstacles import read_border
 from balados_db.postgres.queries import query
@@ -182,7 +183,7 @@ def _strangers_of(found: SchemaState, structure: Structure, sources: tuple[str, 
 def _strangers_in_store(state: DatabaseState, manifest: Manifest) -> Iterator[Stranger]:
     """Beside the store's own tables only what its install SQL speaks of; without any there is nothing to ask."""
     store = manifest.event_store
-    texts = tuple(map(read_file, install_files(store)))
+    texts = tuple(map(read_install, install_files(store)))
     if store is None or not texts:
         return
     for relation in state.schema(store.name).relations:

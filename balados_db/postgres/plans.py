@@ -10,6 +10,7 @@ from psycopg.sql import Identifier
 from balados_db.errors import PlanAlreadyApplied
 from balados_db.model import OWN_SCHEMA, TableName
 from balados_db.plan_file import PlanFile
+from balados_db.planning.plan import in_shell
 from balados_db.postgres.eventstore import existing_tables
 from balados_db.postgres.queries import query
 
@@ -34,6 +35,7 @@ def refuse_used(conn: Connection[Any], file: PlanFile) -> None:
         role=row.role,
         client=row.client,
         command=file.command,
+        planned=in_shell(file.arguments),
         id=file.id,
         arguments=list(row.arguments),
         unfinished=not row.ended,

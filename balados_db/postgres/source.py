@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
+from urllib.parse import unquote
 
 from balados_db.errors import InvalidUrl, NoUrl, NoUrlFor
 from balados_db.manifest.names import url_variable
 from balados_db.model import MAIN, Manifest
 from balados_db.postgres.url import understood
-from balados_db.redaction import remember, remember_password
+from balados_db.redaction import SECRETS, remember, remember_password
 
 ENVIRONMENT = "libpq's environment"
 _LIBPQ = ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER", "PGSERVICE")
+_LOGIN = re.compile(r"^(postgresql://[^:@/]*):[^@/]*@")
 _IMPOSSIBLE = "balados-db"  # no channel_binding: libpq fills in what is not said, refuses, and connects to nobody
 
 
@@ -90,6 +93,23 @@ def _parsed(conninfo: str) -> dict[str, str] | None:
         return {key: str(value) for key, value in conninfo_to_dict(conninfo).items()}
     except (ProgrammingError, UnicodeError):
         return None
+
+
+def without_password(written: str) -> str | None:
+    """A connection string that may be said openly; None for one that cannot be understood: who knows what is one."""
+    from psycopg.conninfo import make_conninfo
+
+    try:
+        found = understood(written, "")
+    except InvalidUrl:
+        return None
+    if "://" not in found:
+        parts = _parsed(found)
+        said = {key: value for key, value in (parts or {}).items() if key not in SECRETS}
+        return None if parts is None else make_conninfo("", **said)
+    place, _, query = _LOGIN.sub(r"\1@", found).partition("?")
+    rest = "&".join(pair for pair in query.split("&") if unquote(pair.partition("=")[0]) not in SECRETS)
+    return f"{place}?{rest}" if rest else place
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -53,8 +54,10 @@ def _answer(report: Report) -> Answer:
     return replace(report.result, steps=report.done, findings=report.findings)
 
 
-def failure(error: BaladosDbError, command: str, *, dry_run: bool = False, again: tuple[str, ...] | None = None) -> str:
-    """An error as one line of JSON, of the same shape. `again` is to be run next, beside what the error says itself."""
+def failure(
+    error: BaladosDbError, command: str, actions: Iterable[tuple[str, ...]] = (), *, dry_run: bool = False
+) -> str:
+    """An error as one line of JSON, of the same shape. `actions` are what to run next."""
     return _encode(
         Failure(
             schema=SCHEMA,
@@ -78,7 +81,7 @@ def failure(error: BaladosDbError, command: str, *, dry_run: bool = False, again
                     details=error.facts,
                 ),
             ),
-            next_actions=(*error.next_actions, *([again] if again else [])),
+            next_actions=tuple(actions),
         )
     )
 
@@ -87,8 +90,19 @@ def _encode(value: Success | Failure) -> str:
     try:
         return msgspec.json.encode(value, enc_hook=str).decode()
     except UnicodeEncodeError:
-        # A word of the command line that is not UTF-8: spelled with escapes, it can at least be named.
-        return json.dumps(msgspec.to_builtins(value, enc_hook=str, str_keys=True))
+        # A word of the command line that is not UTF-8: spelled with escapes, it can at least be named. As half of a
+        # surrogate pair many a parser would refuse the whole object. What cannot be written cannot be run either.
+        found = msgspec.to_builtins(value, enc_hook=str, str_keys=True)
+        found["next_actions"] = [words for words in found["next_actions"] if _spelled(words) == words]
+        return msgspec.json.encode(_spelled(found)).decode()
+
+
+def _spelled(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {_spelled(key): _spelled(inner) for key, inner in value.items()}
+    return [*map(_spelled, value)] if isinstance(value, list | tuple) else value
 
 
 def _target(report: Report) -> Target | None:

@@ -449,3 +449,10 @@ def test_no_argument_at_all_is_a_usage_error(run_cli: RunCli) -> None:
 
     assert (done.status, done.out) == (2, "")
     assert "Usage: balados-db" in done.err
+
+
+def test_a_folder_is_no_file_to_be_checked(check: Check) -> None:
+    """Nothing in it would be judged, and that would look as if all were well."""
+    for word in ("kept", ""):
+        done = check(word, "--json")
+        assert (done.status, done.code) == (2, "usage"), done.out

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import shutil
 import socket
+import subprocess
 import threading
 import time
 import uuid
@@ -18,7 +22,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from tests.conftest import EXAMPLE, Database, Result
+from tests.conftest import COMMAND, EXAMPLE, ROOT, Database, Result, clean_environment
 
 Run = Callable[..., Result]
 PASSWORD = "hunter2-Kx9"
@@ -73,6 +77,15 @@ class Refuse:
         (error,) = answer["errors"]
         assert error["hint"], f"no hint: {error['message']}"
         return error
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A copy of the example in which files may be broken."""
+    for name in ("migrations", "sql"):
+        shutil.copytree(ROOT / name, tmp_path / "own" / name)
+    shutil.copy(EXAMPLE, tmp_path / "own")
+    return tmp_path / "own"
 
 
 @pytest.fixture
@@ -244,7 +257,105 @@ def test_a_manifest_that_cannot_be_read_is_named(refuse: Refuse, tmp_path: Path)
     file = tmp_path / "balados-db.toml"
     file.write_bytes(b"version = 1 # \xff\n")
 
-    refuse(("status",), 2, "manifest_unreadable", says=("not UTF-8",), advises="permissions", manifest=file)
+    refuse(("status",), 2, "manifest_unreadable", says=("not UTF-8 (line 1, byte 14)",), advises="UTF-8", manifest=file)
+
+
+@pytest.mark.parametrize(
+    "words", [("status",), ("check",), ("manifest", "check"), ("reset", "--all")], ids=lambda words: "-".join(words)
+)
+def test_what_is_no_file_is_said_to_be_none(refuse: Refuse, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """It is there, so it is not said to be missing; a pipe is not waited for; a name that no file can have is refused."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    for manifest, said in ((tmp_path, "a directory"), (pipe, "no ordinary file"), ("x" * 5000, "File name too long")):
+        refuse(words, 2, "manifest_unreadable", says=(said,), manifest=manifest)
+
+
+DEEP = {"deep": "a = " + "[" * 100_000, "deep tables": "a = " + "{a=" * 5000, "long": "version = " + "9" * 5000}
+
+
+@pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
+def test_what_no_parser_can_hold_is_a_mistake_in_the_file(
+    refuse: Refuse, written: Callable[..., Path], text: str
+) -> None:
+    """Nesting and numbers without end are refused as other syntax is; in a lock file too."""
+    file = written("version = 1\n")
+    file.with_suffix(".lock").write_text(text)
+    refuse(("check",), 2, "lock_file_invalid", says=(".lock",), manifest=file)
+
+    file.write_text(text)
+    refuse(("status",), 2, "manifest_syntax", says=(str(file),), manifest=file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        schema("books") + 'holds = "\\u0000"\n',
+        schema("books") + 'migrations = "\\u0000"\n',
+        schema("books") + '[projectors."a\\u0000"]\n',
+        schema("books") + '[[checkpoints]]\ntable = "books.\\u0000"\nprojector = "p"\n',
+        schema("books") + '[rebuild]\ncommand = ["\\u0000"]\n',
+    ],
+    ids=["words", "path", "name", "table", "command"],
+)
+def test_what_postgresql_cannot_hold_is_refused_in_the_manifest(
+    refuse: Refuse, written: Callable[..., Path], text: str
+) -> None:
+    """Before anything is asked or done, wherever it stands."""
+    refuse(("status",), 2, "manifest_invalid", says=("a NUL",), manifest=written(text))
+
+
+@pytest.mark.parametrize("option", ["--url", "--manifest"])
+def test_an_empty_word_is_not_another_database(refuse: Refuse, filled: Database, option: str) -> None:
+    """`--url "$UNSET"` must not fall through to whatever the environment names."""
+    env = {"BALADOS_DB_URL": filled.url}
+    for empty in ("", " ") if option == "--url" else ("",):
+        line = (*RESET, option, empty)
+        refuse(line, 2, "usage", says=(option, "empty"), advises="variable", on=filled, env=env)
+
+
+def test_a_folder_that_is_gone_is_said_to_be_gone(tmp_path: Path) -> None:
+    """Whoever stands in a directory that somebody removed is told so, whatever they run."""
+    lines = ("status", "check", "new x --schema users", "manifest init", "server url", "reset --all", "docs")
+    lines = (*lines, f"plan reset --all --manifest {EXAMPLE} --out x")
+
+    for number, line in enumerate(lines):
+        gone = tmp_path / str(number)
+        gone.mkdir()
+        script = f'rmdir "$PWD" && exec {shlex.join(COMMAND)} {line} --json --url postgresql://127.0.0.1:1/x'
+        done = subprocess.run(
+            ["sh", "-c", script], cwd=gone, env=clean_environment(), capture_output=True, text=True, check=False
+        )
+        told = json.loads(done.stdout)
+        assert (done.returncode, told["errors"][0]["code"], done.stderr) == (2, "no_working_directory", ""), line
+
+
+def test_folders_that_cannot_be_read_are_named(refuse: Refuse, run_cli: Run, own: Path) -> None:
+    """Of migrations or of install SQL: with the reason, and `check` finds it as well."""
+    system, (install, *_) = own / "migrations/system", sorted((own / "sql/eventstore").iterdir())
+    shutil.rmtree(system)
+    system.symlink_to(system)
+    manifest = own / EXAMPLE.name
+    refuse(("status",), 2, "migrations_unreadable", says=(str(system), "symbolic links"), manifest=manifest)
+    assert "migrations_unreadable" in run_cli("check", manifest=manifest).out
+
+    system.unlink()
+    shutil.copytree(ROOT / "migrations/system", system)
+    install.write_bytes(b"-- caf\xe9\n" + install.read_bytes())
+    assert "install_sql_unreadable" in run_cli("check", manifest=manifest).out
+    refuse(("manifest", "check"), 2, "install_sql_unreadable", says=(str(install), "not UTF-8"), manifest=manifest)
+
+
+def test_install_sql_that_is_no_text_installs_nothing(
+    refuse: Refuse, own: Path, new_database: Callable[..., Database]
+) -> None:
+    """Refused before anything is made, and named."""
+    install = sorted((own / "sql/eventstore").iterdir())[-1]
+    install.write_bytes(b"-- caf\xe9\n" + install.read_bytes())
+
+    for line in (("up",), ("init", "--dry-run")):
+        refuse(line, 2, "install_sql_unreadable", says=(str(install),), on=new_database(), manifest=own / EXAMPLE.name)
 
 
 # ── migration files ──────────────────────────────────────────────────────────────────────────────────────

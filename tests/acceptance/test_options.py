@@ -500,7 +500,18 @@ def test_a_word_that_is_no_text_is_named_all_the_same(filled: Database) -> None:
             env=clean_environment(),
             check=False,
         )
-        assert (done.returncode, json.loads(done.stdout)["exit_status"], done.stderr) == (status, status, b"")
+        told = json.loads(done.stdout)
+        assert (done.returncode, told["exit_status"], done.stderr) == (status, status, b"")
+        # Half of a surrogate pair is no text either: many a parser refuses the whole object.
+        assert json.dumps(told, ensure_ascii=False).encode()
+
+
+def test_messages_are_there_without_docstrings(run_cli: Run) -> None:
+    """`python -OO` leaves no docstring in memory; what a command says does not change."""
+    for words in (("status",), ("drop",), ("explain", "lock_held"), ("check", "--manifest", "none.toml"), ("--help",)):
+        plain, optimized = (run_cli(*words, "--json", env=env) for env in ({}, {"PYTHONOPTIMIZE": "2"}))
+
+        assert (optimized.out, optimized.status) == (plain.out, plain.status)
 
 
 def test_progress_is_part_of_the_conversation(filled: Database, run_cli: Run) -> None:

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from balados_db.canonical import digest
 from balados_db.plan_file import json_schema
 from tests.acceptance.terminal import Terminal
-from tests.conftest import EXAMPLE, ROOT, Database, Result
+from tests.conftest import EXAMPLE, PASSWORD, ROOT, Database, Result
 
 Run = Callable[..., Result]
 RESET = ("reset", "--projections", "--projector-grace", "0")
@@ -131,6 +131,14 @@ def test_a_file_that_is_there_is_never_written_over(filled: Database, run_cli: R
         assert (done.status, done.code, done.json["command"]) == (2, code, "plan"), done.out
     assert there.read_text() == "mine"
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_what_can_be_no_file_is_not_to_be_removed(filled: Database, run_cli: Run, tmp_path: Path) -> None:
+    """A directory or a device is not "there already": the hint says what can be written instead."""
+    for out in ("", str(tmp_path), "/dev/full"):
+        done = run_cli("plan", *RESET, "--out", out, "--json", database=filled)
+        assert (done.status, done.code) == (2, "usage")
+        assert done.json["errors"][0]["hint"] == "name a new file, or - for standard output"
 
 
 def test_a_plan_takes_neither_consent_nor_a_dry_run(filled: Database, run_cli: Run, tmp_path: Path) -> None:
@@ -472,6 +480,47 @@ def test_a_change_of_the_database_makes_a_plan_stale(filled: Database, run_cli: 
         assert [text for text in said if text not in error["message"]] == []
         assert (error["details"]["planned"], error["retryable"]) == (read(path)["digest"], False)
         assert filled.snapshot() == before
+
+
+def test_a_stale_plan_says_how_a_new_one_is_made(
+    filled: Database, run_cli: Run, plan: Callable[..., Path], tmp_path: Path
+) -> None:
+    """What is to be run next is not what was just refused: it runs, and shows the new plan."""
+    path = plan(filled, *RESET)
+    filled.execute("alter table users.subscriptions add column shelf int")
+
+    for words in ((), ("--dry-run",), ("--confirm", "DELETE")):
+        stale = run_cli("apply", str(path), *words, "--json", database=filled)
+        assert stale.status == 7
+        assert "balados-db plan reset --projections" in stale.json["errors"][0]["hint"]
+        ((_, *following),) = stale.json["next_actions"]
+        shown = run_cli(*following, "--json", manifest=None, env={"PGPASSWORD": PASSWORD})
+        assert (shown.status, shown.json["dry_run"], shown.json["plan"]["phrase"]) == (0, True, "DELETE"), shown.out
+
+
+def test_what_is_to_be_run_next_is_about_the_same_database(
+    filled: Database, run_cli: Run, tmp_path: Path, new_database: Callable[..., Database]
+) -> None:
+    """--manifest and --url come along; a password does not: PGPASSWORD has it. The environment decides nothing."""
+    path, elsewhere = tmp_path / "plan.json", {"PGPASSWORD": PASSWORD, "BALADOS_DB_URL": new_database().url}
+    lines = (
+        ("plan", *RESET, "--out", str(path)),
+        ("apply", str(path)),
+        ("reset", "--all"),
+        (*RESET, "--confirm", "DELETE"),
+        ("reset", "--schema", "users"),
+        ("environment", "set", "x", "--dry-run"),
+        ("migrate", "--schema", "user"),
+    )
+
+    for line in lines:
+        done = run_cli(*line, "--json", database=filled)
+        assert "--confirm" not in json.dumps(done.json["next_actions"])
+        for _, *following in done.json["next_actions"]:
+            ended = run_cli(*following, "--json", "--timeout", "5", manifest=None, env=elsewhere)
+            assert ended.status in (0, 3, 4), f"{line}: {following}: {ended.out}"
+            if ended.json["target"]:
+                assert ended.json["target"]["database"] == filled.name
 
 
 def test_a_change_of_files_makes_a_plan_stale(

@@ -76,7 +76,7 @@ HOMES = {
     "rich": "rendering/ demo/",
     "psycopg": "postgres/ execution/ library/ demo/ testing/",
     "msgspec": "manifest/ manifest_proposal.py plan_file.py rendering/envelope.py rendering/schemas.py",
-    "tomli": "manifest/ manifest_lines.py manifest_proposal.py lock_file.py",
+    "tomli": "toml_text.py",
     "pytest": "testing/",
     "testcontainers": "testing/",
     "docker": "testing/",

@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 
 from balados_db import errors
+from balados_db.answers.answer import StepResult
+from balados_db.cli import main
 from balados_db.cli.command_line import CommandLine
 from balados_db.cli.endings import listed, tell
+from balados_db.cli.signals import WATCH
+from balados_db.execution.course import Course
 from balados_db.planning.cures import advice, in_the_way
 
 VIEW = in_the_way("view", "kept.v", "needs table shown.t", "move it", "kept")
@@ -94,3 +98,21 @@ def test_an_error_without_objects_or_hint_is_one_line(capsys: pytest.CaptureFixt
     tell(errors.UsageError(problem="no such option"), CommandLine(), color=False)
 
     assert capsys.readouterr().err == "error[usage]: no such option\n"
+
+
+def test_a_bug_after_the_commit_says_what_is_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever reads that it failed must not take it for undone."""
+
+    def invoke(arguments: list[str]) -> None:
+        WATCH.course.commit(1, [StepResult(id="empty_tables", summary="empty shelf")], last=True)
+        raise ValueError("embedded null byte")
+
+    monkeypatch.setattr(WATCH, "course", Course())
+    monkeypatch.setattr(main, "_invoke", invoke)
+    status = main.run(["status", "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert (int(status), told["changed"], told["result"]["done"]) == (1, True, ["empty shelf"])
+    assert told["errors"][0]["message"].endswith("null byte. Done before it, and kept: empty shelf.")

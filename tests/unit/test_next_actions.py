@@ -12,6 +12,7 @@ from balados_db import errors
 from balados_db.cli.command_line import CommandLine
 from balados_db.cli.explain import codes
 from balados_db.cli.main import cli
+from balados_db.cli.next_actions import placed
 from balados_db.errors import BaladosDbError
 
 # What no command mends, nor says more about: somebody has to change a file, a server, or their mind.
@@ -20,7 +21,7 @@ failed usage manifest_unreadable no_url_for same_database one_database invalid_u
 lock_file_invalid file_exists rollback_missing protected dependents_outside inheritance_across referenced_from_outside across_databases
 unreadable_text no_table replay_never undroppable poolers_console differences_found busy pool_exhausted timeout
 authentication_failed encryption_failed not_in_pool migration_failed step_failed output_lost embedded_failed demo_failed
-internal_error interrupted terminated no_append unknown_subscriber not_for_tests template_failed
+internal_error interrupted terminated no_working_directory file_refused no_append unknown_subscriber not_for_tests template_failed
 """
 
 ERRORS = codes()
@@ -93,3 +94,36 @@ def test_the_same_command_again(typed: list[str], more: str, expected: tuple[str
     line.read(cli, typed)
 
     assert line.again(more) == expected
+
+
+URLS = {
+    "as it is": ("postgresql://app@h:5433/d?sslmode=require", "postgresql://app@h:5433/d?sslmode=require"),
+    "a password": ("postgresql://app:pw@h/d", "postgresql://app@h/d"),
+    "a password of odd characters": ("postgres://app:a%40b%2Fc:d@h/d", "postgresql://app@h/d"),
+    "an empty password": ("postgresql://app:@h/d", "postgresql://app@h/d"),
+    "of another library": ("postgresql+psycopg2://app:pw@h/d?sslmode=require", "postgresql://app@h/d?sslmode=require"),
+    "a password at the end": ("postgresql://h/d?password=pw&user=app", "postgresql://h/d?user=app"),
+    "escapes": ("postgresql://h/d?pass%77ord=pw", "postgresql://h/d"),
+    "several hosts": ("postgresql://app:pw@h:1,i:2/d", "postgresql://app@h:1,i:2/d"),
+    "pairs": ("host=h password='p w' dbname=d", "dbname=d host=h"),
+    "pairs with escapes": (r"host=h password=p\ w\'x dbname='d e'", "dbname='d e' host=h"),
+    "by name": ("store=postgresql://app:pw@h/d", "store=postgresql://app@h/d"),
+    "nobody knows what is a password": ("postgresql://app:p@w@h/d", None),
+    "no URL": ("pw", None),
+}
+
+
+@pytest.mark.parametrize(("written", "said"), URLS.values(), ids=URLS)
+def test_a_url_comes_along_without_its_password(written: str, said: str | None) -> None:
+    """In every spelling; what is not understood is left out."""
+    action = placed(("balados-db", "apply", "--", "-p"), "m.toml", [written])
+
+    assert action == ("balados-db", "apply", *(["--url", said] if said else []), "--", "-p")
+
+
+def test_what_is_about_no_database_gets_no_url() -> None:
+    """Only the manifest, where it has one."""
+    assert placed(("balados-db", "check"), "m", ["postgresql://h/d"]) == ("balados-db", "check", "--manifest", "m")
+    assert placed(("balados-db", "reset", "--help"), "m", ["postgresql://h/d"]) == ("balados-db", "reset", "--help")
+    assert placed(("balados-db", "guide"), "m", ["postgresql://h/d"]) == ("balados-db", "guide")
+    assert placed(("pip", "install", "x"), "m", ["postgresql://h/d"]) == ("pip", "install", "x")
