@@ -225,6 +225,6 @@ _BROKEN = {
     "not forgotten": (
         "position",
         "it is there after it was forgotten",
-        "a trigger or a rule on the table of positions keeps it: drop or disable it",
+        "a trigger or a rule on the table of positions keeps it, or the manifest's own `forget` leaves it: mend that",
     ),
 }

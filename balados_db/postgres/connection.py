@@ -17,6 +17,7 @@ from balados_db.errors import (
     EncryptionFailed,
     InvalidUrl,
     LockTimeout,
+    ManifestInvalid,
     NoDatabase,
     NotAllowed,
     NotInPool,
@@ -241,6 +242,9 @@ def translated(step: str, identity: Identity | None = None, *, fires: bool = Fal
         raise translation(exc, step, identity, fires=fires) from exc
 
 
+_MISTAKEN = ("21", "22", "25", "42")  # classes of SQLSTATE: too many rows, wrong values, writes, names and syntax
+
+
 def translation(
     exc: psycopg.Error, step: str, identity: Identity | None = None, *, fires: bool = False
 ) -> BaladosDbError:
@@ -249,6 +253,9 @@ def translation(
 
     state = exc.sqlstate or ""
     said = exc.diag.message_primary or _last_line(str(exc))
+    if hasattr(exc, "said_in") and state[:2] in _MISTAKEN and state != "42501":
+        file, key = exc.said_in
+        return ManifestInvalid(file=file, key=key, problem=said, hint="mend what it says, or the layout that says it")
     if raised(exc):
         return _refused(exc, step, said)
     if state == "42501":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ def read_store(conn: Connection[Any], manifest: Manifest, ours: Sequence[int], s
         event_tables=_events(conn, store, store.layout),
         unclaimed=_unclaimed(conn, manifest, store, store.layout),
     )
-    return _with_store(conn, store, store.layout, ours, state)
+    return _with_store(conn, manifest, store, store.layout, ours, state)
 
 
 def read_progress(conn: Connection[Any], manifest: Manifest, *, hasty: bool = False) -> DatabaseState:
@@ -63,29 +64,54 @@ def read_progress(conn: Connection[Any], manifest: Manifest, *, hasty: bool = Fa
     store = manifest.event_store
     if store is None or store.layout is None:
         return state
-    return _with_store(conn, store, store.layout, (), state)
+    return _with_store(conn, manifest, store, store.layout, (), state)
 
 
 def _with_positions(conn: Connection[Any], manifest: Manifest, state: DatabaseState) -> DatabaseState:
     existing = existing_tables(conn, [c.table for c in manifest.checkpoints])
-    found = (row for c in manifest.checkpoints if c.table in existing for row in read_checkpoints(conn, c))
+    found: list[CheckpointState] = []
+    for checkpoint in manifest.checkpoints:
+        if checkpoint.table in existing:
+            with said_in(manifest, positions_in(checkpoint)):
+                found.extend(read_checkpoints(conn, checkpoint))
     return replace(state, checkpoint_tables=existing, checkpoints=tuple(found))
 
 
+@contextmanager
+def said_in(manifest: Manifest, key: str) -> Iterator[None]:
+    """What the server says of SQL that a manifest holds is a mistake of that key: see `translation`."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        exc.said_in = (str(manifest.file), key)  # type: ignore[attr-defined]
+        raise
+
+
+def positions_in(checkpoint: CheckpointTable) -> str:
+    """A checkpoint table as a mistake in it is told."""
+    return f"checkpoints ({checkpoint.table})"
+
+
 def _with_store(
-    conn: Connection[Any], store: SchemaDeclaration, layout: Layout, ours: Sequence[int], state: DatabaseState
+    conn: Connection[Any],
+    manifest: Manifest,
+    store: SchemaDeclaration,
+    layout: Layout,
+    ours: Sequence[int],
+    state: DatabaseState,
 ) -> DatabaseState:
     there = matching(conn, layout.proof, store.name).get(store.name, {})
     tables = tuple(entry for entry in layout.proof if entry in there)
     state = replace(state, event_store_tables=tables, event_store=len(tables) == len(layout.proof))
     if not state.event_store:
         return replace(state, event_store_like=_proved_instead(conn, store))
-    return replace(
-        state,
-        head=read_head(conn, store.name, layout),
-        subscriptions=read_subscriptions(conn, layout.liveness) if layout.liveness else (),
-        live=read_living(conn, layout, ours),
-    )
+    where = "event_store" if layout.name == "custom" else f"schemas.{store.name}.layout"
+    with said_in(manifest, f"{where}.head"):
+        head = read_head(conn, store.name, layout)
+    with said_in(manifest, f"{where}.liveness" if layout.liveness else f"{where}.probe"):
+        subscriptions = read_subscriptions(conn, layout.liveness) if layout.liveness else ()
+        live = read_living(conn, layout, ours)
+    return replace(state, head=head, subscriptions=subscriptions, live=live)
 
 
 def _proved_instead(conn: Connection[Any], store: SchemaDeclaration) -> str | None:
@@ -223,7 +249,14 @@ def read_head(conn: Connection[Any], schema: str, layout: Layout) -> int | None:
             row = conn.execute(in_store(layout.head, schema)).fetchone()
     except psycopg.errors.InsufficientPrivilege:
         return None
-    return row[0] if row else None
+    return _whole(row[0]) if row else None
+
+
+def _whole(head: Any) -> int | None:
+    try:
+        return None if head is None else int(head)
+    except (TypeError, ValueError) as exc:
+        raise psycopg.errors.InvalidTextRepresentation(f"it answers with {head!r}, which is no number") from exc
 
 
 def in_store(text: str, schema: str) -> sql.SQL:

@@ -80,3 +80,81 @@ def test_a_second_store_is_declared_permanent(mistaken: Database, run_cli: Run, 
     assert findings() == {}
     refused = run_cli("reset", "--system", "--dry-run", "--json", database=mistaken, manifest=manifest)
     assert (refused.status, refused.code) == (5, "event_store_in_scope")
+
+
+# ── SQL that a manifest holds ────────────────────────────────────────────────────────────────────────────
+
+OWN = """
+version = 1
+[schemas.store]
+kind = "event_store"
+layout = "custom"
+[schemas.views]
+kind = "projection"
+[projectors.Orders]
+tables = ["views.orders"]
+[event_store]
+tables = ["happened"]
+"""
+PLACES = '[[checkpoints]]\ntable = "store.places"\nprojector = "who"\nposition = "at"\n'
+MISTAKES = {  # what is wrong → the rest of the manifest, and the key that is named
+    "a column of the head": (f'head = "select max(idd) from {{event_store}}.happened"\n{PLACES}', "event_store.head"),
+    "a head that is no number": (f"head = \"select 'many'\"\n{PLACES}", "event_store.head"),
+    "a head that writes": (f'head = "delete from store.happened returning id"\n{PLACES}', "event_store.head"),
+    "a probe without a process": (f"probe = \"select 'Orders' as projector\"\n{PLACES}", "event_store.probe"),
+    "a table of locks": (
+        f'[event_store.liveness]\ntable = "no"\nid = "a"\nname = "b"\n{PLACES}',
+        "event_store.liveness",
+    ),
+    "a column of positions": (PLACES.replace('"at"', '"att"'), "checkpoints (store.places)"),
+    "which rows are positions": (f"{PLACES}where = \"kind = 'x'\"\n", "checkpoints (store.places)"),
+    "a column that forgetting sets": (
+        f"{PLACES}forget = {{ set = {{ att = 0 }} }}\n",
+        "checkpoints (store.places).forget",
+    ),
+}
+
+
+@pytest.fixture
+def own(database: Database) -> Database:
+    """A store of somebody's own, with one projector at event 5 of 20."""
+    database.execute(
+        "create schema store; create schema views; create table views.orders as select 1 as id;"
+        "create table store.happened as select generate_series(1, 20) as id;"
+        "create table store.places (who text primary key, at text not null); insert into store.places values ('Orders', '5')"
+    )
+    return database
+
+
+RESET = ("reset", "--projector", "Orders", "--empty", "--confirm", "DELETE", "--projector-grace", "0", "--json")
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_sql_that_is_wrong_is_a_mistake_of_its_key(mistake: str, own: Database, run_cli: Run, tmp_path: Path) -> None:
+    """Exit 2 with the key and what the server says; it was a failed step, somebody's guard, or a bug."""
+    said, key = MISTAKES[mistake]
+    manifest = tmp_path / "balados-db.toml"
+    manifest.write_text(OWN + said)
+    before = own.snapshot()
+    refused = run_cli(*RESET, database=own, manifest=manifest)
+
+    assert (refused.status, refused.code) == (2, "manifest_invalid")
+    assert refused.json["errors"][0]["details"]["key"] == key
+    assert own.snapshot() == before
+
+
+def test_forgetting_in_own_words_is_proved_as_well(own: Database, run_cli: Run, tmp_path: Path) -> None:
+    """A statement that leaves the position where it was takes everything back; one that forgets is done."""
+    manifest = tmp_path / "balados-db.toml"
+    before = own.snapshot()
+    manifest.write_text(f'{OWN}{PLACES}forget = {{ sql = "select %(projectors)s::text[]" }}\n')
+    broken = run_cli(*RESET, database=own, manifest=manifest)
+    assert (broken.status, broken.code) == (1, "promise_broken")
+    assert "positions are left in store.places: Orders" in broken.json["errors"][0]["message"]
+    assert own.snapshot() == before
+
+    manifest.write_text(
+        f"{OWN}{PLACES}forget = {{ sql = \"update store.places set at = '0' where who = any(%(projectors)s)\" }}\n"
+    )
+    assert run_cli(*RESET, database=own, manifest=manifest).status == 0
+    assert own.execute("select at from store.places") == [("0",)]

@@ -94,6 +94,10 @@ update {table}
    set {assignments}
  where {condition}
 
+-- is_not_beyond --
+-- Whether a row's position is gone, is no number, or is not beyond the origin.
+case when {position}::text ~ '^-?[0-9]+$' then {position}::text::numeric <= {origin} else true end
+
 -- select_moved --
 -- Who is not where forgetting or rewinding left it.
 select distinct {projector}::text as projector
