@@ -15,7 +15,7 @@ from balados_db.report import Report
 if TYPE_CHECKING:
     from balados_db.execution.across import AcrossOrders
     from balados_db.planning.plan import Plan
-    from balados_db.planning.shape import ResetRequest
+    from balados_db.planning.request import ResetRequest
     from balados_db.postgres.locking import Patience
 
 

@@ -67,7 +67,7 @@ def reset(
     from balados_db.cli.across import reset_across
     from balados_db.cli.pipeline import carry_out
     from balados_db.execution.planners import reset_planner
-    from balados_db.planning.shape import ResetRequest
+    from balados_db.planning.request import ResetRequest
     from balados_db.planning.together import concerned
     from balados_db.postgres.locking import Patience
 

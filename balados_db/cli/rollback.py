@@ -57,7 +57,7 @@ def rollback(
 
 def _refuse_across(manifest: Manifest, schema: SchemaDeclaration, with_dependents: bool) -> None:
     """Of a projection it is a reset as well, and one transaction does not reach into another database."""
-    from balados_db.planning.shape import ResetRequest
+    from balados_db.planning.request import ResetRequest
     from balados_db.planning.together import concerned
 
     request = ResetRequest(scope=Scope.of(schema.kind), schema=schema.name, with_dependents=with_dependents)

@@ -26,8 +26,9 @@ from balados_db.model import Manifest
 from balados_db.planning.across import plan_reset_across
 from balados_db.planning.phases import Ground
 from balados_db.planning.plan import Phase, Plan, Site
+from balados_db.planning.request import ResetRequest
 from balados_db.planning.reset import fence_of, preconditions_of
-from balados_db.planning.shape import ResetRequest, Whole
+from balados_db.planning.shape import Whole
 from balados_db.planning.together import together
 from balados_db.postgres.catalog import Look, read_state
 from balados_db.postgres.connection import translated

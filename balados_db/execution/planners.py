@@ -16,9 +16,10 @@ from balados_db.planning.migrate import plan_migrate
 from balados_db.planning.phases import Ground
 from balados_db.planning.plan import Danger, Plan, one_phase
 from balados_db.planning.refusals import Obstacles
+from balados_db.planning.request import ResetRequest
 from balados_db.planning.reset import plan_reset
 from balados_db.planning.rollback import RollbackRequest, plan_rollback, shape_rollback, taken_back
-from balados_db.planning.shape import ResetRequest, Shape, Whole, shape_reset
+from balados_db.planning.shape import Shape, Whole, shape_reset
 from balados_db.planning.steps import AddToEventStore, CreateRecords, InstallEventStore, StampEnvironment, Step
 from balados_db.postgres.catalog import Look, read_state, steadily
 from balados_db.postgres.eventstore import install_files

@@ -18,9 +18,9 @@ from balados_db.manifest.lookup import declared_schema
 from balados_db.model import MAIN, Manifest, SchemaKind, Scope
 from balados_db.planning import adopt
 from balados_db.planning.plan import Plan
+from balados_db.planning.request import ResetRequest
 from balados_db.planning.rollback import RollbackRequest
 from balados_db.planning.scope import scope_of
-from balados_db.planning.shape import ResetRequest
 from balados_db.planning.together import concerned
 from balados_db.postgres.catalog import Look, read_state
 from balados_db.postgres.connection import translated

@@ -23,7 +23,8 @@ from balados_db.model import (
 )
 from balados_db.planning.plan import Locks, Phase, one_phase
 from balados_db.planning.refusals import Obstacles
-from balados_db.planning.shape import ResetRequest, Shape
+from balados_db.planning.request import ResetRequest
+from balados_db.planning.shape import Shape
 from balados_db.planning.size import (
     batches_to_drop,
     batches_to_empty,

@@ -34,7 +34,8 @@ from balados_db.model import (
 )
 from balados_db.planning import culprits, cures, unfit
 from balados_db.planning.companions import with_partitions
-from balados_db.planning.shape import ResetRequest, Shape
+from balados_db.planning.request import ResetRequest
+from balados_db.planning.shape import Shape
 from balados_db.planning.steps import (
     listed,
 )

@@ -28,7 +28,8 @@ from balados_db.planning.refusals import (
     refuse_unfinished,
     without_position,
 )
-from balados_db.planning.shape import ResetRequest, Shape
+from balados_db.planning.request import ResetRequest
+from balados_db.planning.shape import Shape
 from balados_db.planning.size import fits, needed, room
 from balados_db.planning.steps import listed
 

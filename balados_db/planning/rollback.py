@@ -9,8 +9,9 @@ from balados_db.migration_files import checksum
 from balados_db.model import DatabaseState, Files, Manifest, Migration, SchemaKind, Scope
 from balados_db.planning.plan import Phase, Plan, Way, one_phase
 from balados_db.planning.refusals import Obstacles, refuse_unfinished
+from balados_db.planning.request import ResetRequest
 from balados_db.planning.reset import plan_reset
-from balados_db.planning.shape import ResetRequest, Shape, shape_reset
+from balados_db.planning.shape import Shape, shape_reset
 from balados_db.planning.size import needed, too_large
 from balados_db.planning.steps import (
     ApplyMigrations,

@@ -11,56 +11,24 @@ from balados_db.model import (
     DatabaseState,
     Files,
     Manifest,
-    Migration,
     Projector,
     Relation,
     RelationKind,
     Role,
     SchemaDeclaration,
     SchemaKind,
-    SchemaState,
     Scope,
     TableName,
 )
 from balados_db.planning.companions import Company, gather, shown_by, with_partitions
 from balados_db.planning.plan import Way
-from balados_db.planning.steps import (
-    listed,
-)
+from balados_db.planning.request import ResetRequest
 from balados_db.planning.unfit import (
-    lacking,
     store_in_scope,
-    store_missing,
     tables_missing,
-    undroppable,
     unemptied,
-    unmade,
-    untruncatable,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResetRequest:
-    """What the user asked for."""
-
-    scope: Scope
-    schema: str | None = None
-    projector: str | None = None
-    way: str | None = None  # "empty" or "recreate"; None lets the plan decide
-    with_dependents: bool = False
-    verify_rows: bool = False  # also compare every kept row, not only what the server counts and catalogues
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """The words that ask for this."""
-        flags = {"with-dependents": self.with_dependents, self.way or "": self.way is not None}
-        values = {"schema": self.schema, "projector": self.projector, "verify": "rows" if self.verify_rows else None}
-        return (
-            "reset",
-            f"--{self.scope.value}",
-            *(word for name, value in values.items() if value is not None for word in (f"--{name}", value)),
-            *(f"--{name}" for name, said in flags.items() if said),
-        )
+from balados_db.planning.ways import way_of, way_of_store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,14 +84,14 @@ def shape_reset(
     _refuse_hidden_store(state, manifest, schemas)
     projectors = _in_order(manifest, company)
     plain = [schema for schema in schemas if schema.kind is not SchemaKind.EVENT_STORE]
-    ways = tuple(_way(state, schema, files, request, schema.name in leaning) for schema in plain)
+    ways = tuple(way_of(state, schema, files, request, schema.name in leaning) for schema in plain)
     _refuse_missing_tables(state, request, projectors)
     store = next((schema.name for schema in schemas if schema.kind is SchemaKind.EVENT_STORE), None)
     shape = Shape(
         recreated=tuple(way.schema for way in ways if way.way == "recreate"),
         projectors=projectors,
         because=company.because,
-        ways=(*ways, *_store_way(state, manifest, store)),
+        ways=(*ways, *way_of_store(state, manifest, store)),
         store=store,
         store_elsewhere=store is None and any(schema.kind is SchemaKind.EVENT_STORE for schema in meant),
     )
@@ -216,95 +184,6 @@ def _refuse_seeded_elsewhere(state: DatabaseState, shape: Shape) -> None:
         if record is not None and table.name in record.seeded:
             reason = f"its migrations insert rows ({table.name})"
             raise unemptied(table.schema, reason, "reset all projections together")
-
-
-# ── the way each schema goes ─────────────────────────────────────────────────────────────────────────────
-
-
-def _way(state: DatabaseState, schema: SchemaDeclaration, files: Files, request: ResetRequest, leans: bool) -> Way:
-    found = state.schema(schema.name)
-    role = state.identity.role if state.identity else ""
-    if request.way == "empty" and found.exists:
-        if _was_being_recreated(state, schema.name):
-            raise unemptied(schema.name, _INTERRUPTED, "reset it with --recreate")
-        return _empty(found, schema, "asked for with --empty", role)
-    if request.way == "recreate":
-        return _recreate(found, files.get(schema.name, ()), schema, "asked for with --recreate")
-    reason = _reason_to_recreate(found, files.get(schema.name, ()))
-    if _was_being_recreated(state, schema.name):
-        reason = _INTERRUPTED
-    if leans:
-        reason = reason or "it depends on a schema that is recreated"
-    if reason and request.projector is not None:
-        whole = f"reset --schema {schema.name}, or say --empty"
-        nowhere = "say --empty: the manifest names no migrations that could make it anew"
-        raise unemptied(schema.name, reason, whole if schema.migrations else nowhere)
-    if reason:
-        return _recreate(found, files.get(schema.name, ()), schema, reason)
-    return _empty(found, schema, "its migrations and its structure are as they were recorded", role)
-
-
-_INTERRUPTED = "a reset that makes it anew was interrupted"
-
-
-def _was_being_recreated(state: DatabaseState, schema: str) -> bool:
-    return state.journal is not None and schema in state.journal.recreated
-
-
-def _empty(found: SchemaState, schema: SchemaDeclaration, why: str, role: str) -> Way:
-    if found.cannot_empty:
-        raise untruncatable(found, role)
-    return Way(schema=found.name, way="empty", why=why, holds=schema.holds)
-
-
-def _recreate(found: SchemaState, files: tuple[Migration, ...], schema: SchemaDeclaration, why: str) -> Way:
-    impossible = _reason_not_to_recreate(found, files, schema)
-    if impossible:
-        raise unmade(found, impossible, why)
-    if found.undroppable:
-        raise undroppable(found)
-    return Way(schema=schema.name, way="recreate", why=why, holds=schema.holds)
-
-
-def _reason_not_to_recreate(found: SchemaState, files: tuple[Migration, ...], schema: SchemaDeclaration) -> str | None:
-    if schema.migrations is None:
-        return "the manifest names no migrations for it"
-    if not files and found.tables:
-        return "its migrations directory is empty"
-    outside = [m.id for m in files if not m.transactional]
-    if outside:
-        return f"{listed(tuple(outside))} cannot run in a transaction"
-    return None
-
-
-def _reason_to_recreate(found: SchemaState, files: tuple[Migration, ...]) -> str | None:
-    """Say why emptying would not leave what a fresh migrate leaves; None when it would."""
-    if not found.exists:
-        return "it does not exist"
-    if found.record is None:
-        return "nothing is recorded of its structure"
-    applied = {m.id: m.checksum for m in found.applied}
-    if applied != {m.id: m.checksum for m in files}:
-        return "its migrations are not the ones that were applied"
-    if found.record.structure != found.structure:
-        return "its structure is no longer the one that was recorded"
-    if found.record.seeded:
-        return f"its migrations insert rows ({listed(found.record.seeded)})"
-    if found.cannot_empty:
-        return f"this role may not truncate {listed(found.cannot_empty)}"
-    return None
-
-
-def _store_way(state: DatabaseState, manifest: Manifest, store: str | None) -> tuple[Way, ...]:
-    if store is None:
-        return ()
-    declared = manifest.event_store
-    assert declared is not None
-    assert declared.layout is not None
-    if lacking(declared, state):
-        raise store_missing(declared, state)
-    why = "its tables' identity is what its library locks by; seeded anew"
-    return (Way(schema=store, way="empty", why=why, holds=declared.holds),)
 
 
 # ── the tables ───────────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from balados_db.model import DatabaseState, Manifest, Ties
-from balados_db.planning.shape import ResetRequest, chosen
+from balados_db.planning.request import ResetRequest
+from balados_db.planning.shape import chosen
 
 
 def concerned(manifest: Manifest, request: ResetRequest) -> tuple[str, ...]:

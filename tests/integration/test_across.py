@@ -370,7 +370,7 @@ def test_a_plan_that_is_stale_in_one_of_them_changes_neither(
     from balados_db.errors import StalePlan
     from balados_db.execution.across import AcrossOrders, execute_across, plan_across
     from balados_db.model import Scope
-    from balados_db.planning.shape import ResetRequest
+    from balados_db.planning.request import ResetRequest
 
     for variable, url in apart.env.items():
         monkeypatch.setenv(variable, url)

@@ -21,8 +21,9 @@ from balados_db.model import (
 )
 from balados_db.planning.plan import Plan
 from balados_db.planning.refusals import Obstacles
+from balados_db.planning.request import ResetRequest
 from balados_db.planning.reset import plan_reset
-from balados_db.planning.shape import ResetRequest, shape_reset
+from balados_db.planning.shape import shape_reset
 from tests.unit.builders import (
     BOARD,
     FILES,

@@ -6,7 +6,7 @@ import pytest
 
 from balados_db.errors import AcrossDatabases, ManifestInvalid, NoUrlFor, TargetsDisagree
 from balados_db.model import DatabaseState, Manifest, SchemaState, Scope
-from balados_db.planning.shape import ResetRequest
+from balados_db.planning.request import ResetRequest
 from balados_db.planning.together import concerned, together
 from balados_db.postgres.agreement import refuse_disagreement
 from balados_db.postgres.source import find_source

@@ -13,7 +13,8 @@ from balados_db.planning.across import plan_reset_across
 from balados_db.planning.phases import Ground
 from balados_db.planning.plan import Plan
 from balados_db.planning.refusals import Obstacles
-from balados_db.planning.shape import ResetRequest, Whole, shape_reset
+from balados_db.planning.request import ResetRequest
+from balados_db.planning.shape import Whole, shape_reset
 from balados_db.planning.steps import CloseJournal, EmptyTables, ForgetCheckpoints, OpenJournal, RewindCheckpoints
 from tests.unit.builders import FILES, IDENTITY, LOG, MANIFEST, STATE, STATS, live
 

@@ -12,7 +12,7 @@ from balados_db.model import CheckpointState, Manifest, Projector, RelationKind,
 from balados_db.planning.facts import changes
 from balados_db.planning.plan import Danger
 from balados_db.planning.refusals import Obstacles
-from balados_db.planning.shape import ResetRequest
+from balados_db.planning.request import ResetRequest
 from balados_db.planning.steps import RefreshViews
 from tests.unit.builders import (
     BOARD,
