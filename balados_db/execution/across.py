@@ -24,7 +24,7 @@ from balados_db.execution.planners import are_ignored, look_at_part
 from balados_db.execution.run import Run, Tracker
 from balados_db.model import Manifest
 from balados_db.planning.across import plan_reset_across
-from balados_db.planning.phases import Ground
+from balados_db.planning.ground import Ground
 from balados_db.planning.plan import Phase, Plan, Site
 from balados_db.planning.request import ResetRequest
 from balados_db.planning.reset import fence_of, preconditions_of

@@ -12,8 +12,8 @@ from balados_db.manifest.lookup import declared_schema
 from balados_db.migration_files import checksum, read_install
 from balados_db.model import DatabaseState, Files, Manifest, SchemaKind, SchemaState
 from balados_db.planning.create import plan_create, plan_init
+from balados_db.planning.ground import Ground
 from balados_db.planning.migrate import plan_migrate
-from balados_db.planning.phases import Ground
 from balados_db.planning.plan import Danger, Plan, one_phase
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.request import ResetRequest

@@ -8,9 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from balados_db.manifest.place import FILE_NAME
-from balados_db.model import (
-    SchemaKind,
-)
+from balados_db.model import SchemaKind
 
 
 class Section(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

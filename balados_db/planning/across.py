@@ -22,7 +22,8 @@ from dataclasses import replace
 
 from balados_db.errors import EnvironmentsDiffer, in_database
 from balados_db.planning.forecast import together
-from balados_db.planning.phases import Ground, begin, between, finish, journal_of, middle, reset_phases
+from balados_db.planning.ground import Ground
+from balados_db.planning.phases import begin, between, finish, journal_of, middle, reset_phases
 from balados_db.planning.plan import Danger, Fence, Phase, Plan, Site, StartsOver
 from balados_db.planning.reset import plan_reset
 from balados_db.planning.shape import Shape

@@ -7,31 +7,31 @@ of losing them. The rows are forgotten last.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
-from balados_db.model import (
-    CheckpointTable,
-    DatabaseState,
-    Files,
-    Manifest,
-    Relation,
-    RelationKind,
-    Role,
-    TableName,
-    Value,
+from balados_db.model import CheckpointTable, TableName, Value
+from balados_db.planning.ground import (
+    Ground,
+    free_sequences,
+    guard_settings,
+    lockable,
+    locks_of,
+    to_drop,
+    to_empty,
+    to_forget,
+    to_make,
+    to_refresh,
+    to_restart,
+    to_seed,
+    what_stays,
+    with_checkpoints,
 )
 from balados_db.planning.plan import Locks, Phase, one_phase
-from balados_db.planning.refusals import Obstacles
-from balados_db.planning.request import ResetRequest
-from balados_db.planning.shape import Shape
 from balados_db.planning.size import (
     batches_to_drop,
     batches_to_empty,
     dropped,
     emptying,
     fits,
-    in_order,
     making,
     room,
     split,
@@ -43,7 +43,6 @@ from balados_db.planning.steps import (
     CloseJournal,
     CreateRecords,
     CreateSchema,
-    DropContents,
     DropRelations,
     EmptyTables,
     ForgetCheckpoints,
@@ -53,50 +52,18 @@ from balados_db.planning.steps import (
     ProvePreserved,
     ProveRewound,
     RecordStructure,
-    RefreshViews,
     RestartFreeSequences,
     RestartSequences,
     RewindCheckpoints,
-    SeedEventStore,
     Step,
     WriteReceipt,
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Ground:
-    """Everything that the steps of a reset are built from."""
-
-    state: DatabaseState
-    manifest: Manifest
-    files: Files
-    request: ResetRequest
-    shape: Shape
-    obstacles: Obstacles
-
-    @property
-    def rows(self) -> bool:
-        """Whether every kept row is compared: when asked for, or when the server does not count what is written."""
-        identity = self.state.identity
-        return self.request.verify_rows or (identity is not None and not identity.counts_writes)
-
-    @property
-    def projectors(self) -> tuple[str, ...]:
-        """The names of those who start over."""
-        return tuple(p.name for p in self.shape.projectors)
-
-    @property
-    def checkpoints(self) -> tuple[CheckpointTable, ...]:
-        """The tables in which positions are forgotten; those that are emptied themselves need no forgetting."""
-        emptied = set(self.shape.emptied_names)
-        there = self.state.checkpoint_tables
-        return tuple(c for c in self.manifest.checkpoints if c.table in there and c.table not in emptied)
-
-
 def reset_phases(ground: Ground) -> tuple[Phase, ...]:
     """The phases of a reset. Raises TooLarge where not even a part of it fits into a transaction."""
     if fits(ground.state, ground.shape):
-        return one_phase("reset", _at_once(ground), _locks(ground))
+        return one_phase("reset", _at_once(ground), locks_of(ground))
     return tuple(_several(ground))
 
 
@@ -107,115 +74,18 @@ def _at_once(ground: Ground) -> list[Step]:
     state, shape = ground.state, ground.shape
     steps: list[Step] = [] if state.own_schema else [CreateRecords()]
     refilled = (*shape.emptied_names, *(view.table for view in shape.refreshed), *free_sequences(ground))
-    steps.append(CapturePreserved(recreated=shape.recreated, emptied=refilled, kept=_stay(ground), rows=ground.rows))
+    steps.append(
+        CapturePreserved(recreated=shape.recreated, emptied=refilled, kept=what_stays(ground), rows=ground.rows)
+    )
     # What is dropped may reference what is emptied, and what is made anew may be shown by what is refreshed.
-    steps += _dropping(ground)
-    steps += _emptying(ground)
-    steps += _making(ground)
-    steps += _refreshing(ground)
-    steps += _forgetting(ground)
+    steps += to_drop(ground)
+    steps += to_empty(ground)
+    steps += to_make(ground)
+    steps += to_refresh(ground)
+    steps += to_forget(ground)
     steps += [RecordStructure(schema=name) for name in shape.recreated]
     steps += [CloseJournal()] if state.journal else []
     return [*steps, ProvePreserved(emptied=shape.emptied_names, forgotten=ground.projectors), WriteReceipt()]
-
-
-def _stay(ground: Ground) -> tuple[TableName, ...]:
-    """What stays where it is in schemas that are recreated: positions, and other tools' histories."""
-    return tuple(r.table for n in ground.shape.recreated for r in ground.state.schema(n).relations if r.stays)
-
-
-def _dropping(ground: Ground) -> list[Step]:
-    """All at once: recreated schemas may depend on one another."""
-    there = tuple(name for name in ground.shape.recreated if ground.state.schema(name).exists)
-    return [DropContents(schemas=there, keep=_stay(ground))] if there else []
-
-
-def _emptying(ground: Ground) -> list[Step]:
-    shape = ground.shape
-    steps: list[Step] = [EmptyTables(tables=shape.emptied_names, settings=_settings(ground))] if shape.emptied else []
-    return [*steps, *_restarting(ground), *_seeding(ground)]
-
-
-def _restarting(ground: Ground) -> list[Step]:
-    sequences = free_sequences(ground)
-    return [RestartFreeSequences(sequences=sequences)] if sequences else []
-
-
-def free_sequences(ground: Ground) -> tuple[TableName, ...]:
-    """The event store's sequences that belong to no table, when its events go."""
-    store = ground.manifest.event_store
-    if ground.shape.store is None or store is None or store.layout is None:
-        return ()
-    found = (r for r in ground.state.schema(store.name).relations if r.kind is RelationKind.SEQUENCE and not r.owned)
-    wanted = store.layout.sequences
-    return tuple(r.table for r in found if any(fnmatchcase(r.name, name) for name in wanted))
-
-
-def _settings(ground: Ground) -> tuple[tuple[str, str], ...]:
-    """What lets a reset through the event store's own guards."""
-    store = ground.manifest.event_store
-    return tuple(store.layout.reset_settings.items()) if ground.shape.store and store and store.layout else ()
-
-
-def _seeding(ground: Ground) -> list[Step]:
-    store = ground.manifest.event_store
-    seeds = ground.shape.store and store and store.layout and store.layout.seed
-    return [SeedEventStore(schema=ground.shape.store)] if ground.shape.store and seeds else []
-
-
-def _making(ground: Ground) -> list[Step]:
-    return [
-        *(CreateSchema(schema=n) for n in ground.shape.recreated if not ground.state.schema(n).exists),
-        *(step for name in ground.shape.recreated for step in _made(ground, name)),
-    ]
-
-
-def _made(ground: Ground, name: str) -> list[Step]:
-    ids = tuple(m.id for m in ground.files.get(name, ()))
-    stay = tuple(table.name for table in _stay(ground) if table.schema == name)
-    back: list[Step] = [GiveBack(schema=name, keep=stay)] if ground.state.schema(name).exists else []
-    return [ApplyMigrations(schema=name, migrations=ids), *back]
-
-
-def _refreshing(ground: Ground) -> list[Step]:
-    views = tuple(view.table for view in in_order(ground.shape.refreshed, ground.obstacles.reading))
-    return [RefreshViews(views=views)] if views else []
-
-
-def _forgetting(ground: Ground) -> list[Step]:
-    if ground.shape.events_go:
-        return [ForgetCheckpoints(table=c.table, projectors=(), everybody=True) for c in ground.checkpoints]
-    names = ground.projectors
-    return [ForgetCheckpoints(table=c.table, projectors=names) for c in ground.checkpoints if names]
-
-
-def _locks(ground: Ground) -> Locks:
-    state, shape = ground.state, ground.shape
-    recreated = [r for n in shape.recreated for r in state.schema(n).relations]
-    doomed = [r for r in (*recreated, *shape.emptied) if r.role is not Role.EXTENSION]
-    kept = tuple(dict.fromkeys(table for _, table in ground.obstacles.lock_too))
-    return _with_checkpoints(ground, (*_lockable(doomed), *kept))
-
-
-def _lockable(relations: list[Relation]) -> tuple[TableName, ...]:
-    """In the order of their age, whoever takes them."""
-    found = [r for r in relations if r.holds_rows and r.lockable]
-    return tuple(r.table for r in sorted(found, key=lambda r: r.oid))
-
-
-def _with_checkpoints(ground: Ground, exclusive: tuple[TableName, ...]) -> Locks:
-    own = [r.table for r in ground.shape.emptied]
-    positions = tuple(t for t in ground.state.checkpoint_tables if t not in own)
-    others = tuple(t for t in exclusive if t not in positions)
-    if not _has_locks(ground):
-        return Locks(exclusive=(*positions, *others))
-    return Locks(checkpoints=positions, exclusive=others)
-
-
-def _has_locks(ground: Ground) -> bool:
-    """Whether projectors are kept out by locks of their store; else whoever starts must wait to read its position."""
-    store = ground.manifest.event_store
-    return bool(store and store.layout and store.layout.liveness)
 
 
 # ── several transactions ─────────────────────────────────────────────────────────────────────────────────
@@ -291,8 +161,8 @@ def begin(ground: Ground, journal: OpenJournal, number: int = 1) -> Phase:
         raise too_large(ground.state, locks)
     if store:
         tables = tuple(r.table for r in store)
-        empty = EmptyTables(tables=tables, settings=_settings(ground))
-        steps = [empty, *_restarting(ground), *_seeding(ground), *_forgetting(ground)]
+        empty = EmptyTables(tables=tables, settings=guard_settings(ground))
+        steps = [empty, *to_restart(ground), *to_seed(ground), *to_forget(ground)]
     else:
         steps = [] if ground.shape.events_go else _rewinding(ground)
     return Phase(
@@ -303,7 +173,7 @@ def begin(ground: Ground, journal: OpenJournal, number: int = 1) -> Phase:
             *_framed(ground, steps, ground.projectors),
             NoteProgress(done=number, phases=journal.phases),
         ),
-        locks=_with_checkpoints(ground, _lockable(list(store))),
+        locks=with_checkpoints(ground, lockable(list(store))),
     )
 
 
@@ -337,7 +207,7 @@ def _drop_phases(ground: Ground) -> Iterator[Part]:
         oids = {r.oid for r in batch}
         kept = tuple(dict.fromkeys(table for oid, table in obstacles.lock_too if oid in oids))
         step = DropRelations(relations=tuple(r.table for r in batch), schemas=ground.shape.recreated)
-        yield f"drop {number} of {len(batches)}", [step], Locks(exclusive=(*_lockable(list(batch)), *kept))
+        yield f"drop {number} of {len(batches)}", [step], Locks(exclusive=(*lockable(list(batch)), *kept))
 
 
 def _empty_phases(ground: Ground) -> Iterator[Part]:
@@ -349,7 +219,7 @@ def _empty_phases(ground: Ground) -> Iterator[Part]:
         steps: list[Step] = [EmptyTables(tables=tuple(r.table for r in batch))]
         if parents and number == len(batches):
             steps.append(RestartSequences(tables=parents))
-        yield f"empty {number} of {len(batches)}", steps, Locks(exclusive=_lockable(list(batch)))
+        yield f"empty {number} of {len(batches)}", steps, Locks(exclusive=lockable(list(batch)))
 
 
 def _make_phases(ground: Ground) -> Iterator[Part]:
@@ -357,16 +227,16 @@ def _make_phases(ground: Ground) -> Iterator[Part]:
     if not ground.shape.recreated:
         return
     again = [r for r in dropped(ground.state, ground.shape) if ground.state.schema(r.schema).applied]
-    left = [*_dropping(ground), *(CreateSchema(schema=n) for n in _missing(ground))]
+    left = [*to_drop(ground), *(CreateSchema(schema=n) for n in _missing(ground))]
     if sum(map(making, again)) <= room(ground.state) // 2:
-        rest = [step for step in _making(ground) if not isinstance(step, CreateSchema)]
+        rest = [step for step in to_make(ground) if not isinstance(step, CreateSchema)]
         yield "make", [*left, *rest], Locks()
         return
     yield "drop what is left", left, Locks()
     for name in ground.shape.recreated:
         for migration in ground.files.get(name, ()):
             yield f"make {migration.id}", [ApplyMigrations(schema=name, migrations=(migration.id,))], Locks()
-    yield "give back", [step for step in _making(ground) if isinstance(step, GiveBack)], Locks()
+    yield "give back", [step for step in to_make(ground) if isinstance(step, GiveBack)], Locks()
 
 
 def _missing(ground: Ground) -> list[str]:
@@ -379,8 +249,8 @@ def finish(ground: Ground, after: tuple[Step, ...]) -> Phase:
     rewound = tuple(c.table for c in ground.checkpoints) if known else ()
     steps: list[Step] = [
         *([ProveRewound(tables=rewound, projectors=ground.projectors)] if rewound else []),
-        *_refreshing(ground),
-        *(_forgetting(ground) if ground.shape.store is None else []),
+        *to_refresh(ground),
+        *(to_forget(ground) if ground.shape.store is None else []),
         *(RecordStructure(schema=name) for name in ground.shape.recreated),
     ]
     store = ground.shape.store
@@ -390,5 +260,5 @@ def finish(ground: Ground, after: tuple[Step, ...]) -> Phase:
     return Phase(
         name="finish",
         steps=(*framed, proof, *after),
-        locks=_with_checkpoints(ground, ()),
+        locks=with_checkpoints(ground, ()),
     )

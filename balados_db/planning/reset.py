@@ -16,8 +16,9 @@ from balados_db.model import (
 from balados_db.planning.companions import reads_elsewhere, shown_by
 from balados_db.planning.facts import deed_facts, migration_facts, position_facts, relation_facts, trigger_facts
 from balados_db.planning.forecast import forecast_of, together
+from balados_db.planning.ground import Ground
 from balados_db.planning.keeping import kept_schemas
-from balados_db.planning.phases import Ground, reset_phases
+from balados_db.planning.phases import reset_phases
 from balados_db.planning.plan import Danger, Destroyed, Fence, Plan, StartsOver
 from balados_db.planning.refusals import (
     Obstacles,

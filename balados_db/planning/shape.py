@@ -23,11 +23,7 @@ from balados_db.model import (
 from balados_db.planning.companions import Company, gather, shown_by, with_partitions
 from balados_db.planning.plan import Way
 from balados_db.planning.request import ResetRequest
-from balados_db.planning.unfit import (
-    store_in_scope,
-    tables_missing,
-    unemptied,
-)
+from balados_db.planning.unfit import store_in_scope, tables_missing, unemptied
 from balados_db.planning.ways import way_of, way_of_store
 
 

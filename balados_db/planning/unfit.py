@@ -17,14 +17,7 @@ from balados_db.errors import (
     Undroppable,
     UnknownEventStore,
 )
-from balados_db.model import (
-    DatabaseState,
-    Projector,
-    Relation,
-    SchemaDeclaration,
-    SchemaState,
-    TableName,
-)
+from balados_db.model import DatabaseState, Projector, Relation, SchemaDeclaration, SchemaState, TableName
 from balados_db.planning import cures
 from balados_db.planning.steps import listed
 from balados_db.toml_text import key

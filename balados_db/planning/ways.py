@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from balados_db.model import (
-    DatabaseState,
-    Files,
-    Manifest,
-    Migration,
-    SchemaDeclaration,
-    SchemaState,
-)
+from balados_db.model import DatabaseState, Files, Manifest, Migration, SchemaDeclaration, SchemaState
 from balados_db.planning.plan import Way
 from balados_db.planning.request import ResetRequest
-from balados_db.planning.steps import (
-    listed,
-)
-from balados_db.planning.unfit import (
-    lacking,
-    store_missing,
-    undroppable,
-    unemptied,
-    unmade,
-    untruncatable,
-)
+from balados_db.planning.steps import listed
+from balados_db.planning.unfit import lacking, store_missing, undroppable, unemptied, unmade, untruncatable
 
 
 def way_of(state: DatabaseState, schema: SchemaDeclaration, files: Files, request: ResetRequest, leans: bool) -> Way:
+    """The way that a schema goes: what was asked for, else in place where that leaves what its migrations make.
+
+    Raises EmptyImpossible, RecreateImpossible or Undroppable.
+    """
     found = state.schema(schema.name)
     role = state.identity.role if state.identity else ""
     if request.way == "empty" and found.exists:
@@ -100,6 +88,7 @@ def _reason_to_recreate(found: SchemaState, files: tuple[Migration, ...]) -> str
 
 
 def way_of_store(state: DatabaseState, manifest: Manifest, store: str | None) -> tuple[Way, ...]:
+    """The event store is emptied, never made anew. Raises UnknownEventStore where it is not there."""
     if store is None:
         return ()
     declared = manifest.event_store

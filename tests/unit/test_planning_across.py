@@ -10,7 +10,7 @@ import pytest
 from balados_db.errors import EnvironmentsDiffer, ProjectorsLive, UnfinishedReset, UnknownEventStore
 from balados_db.model import DatabaseState, Journal, Manifest, Scope
 from balados_db.planning.across import plan_reset_across
-from balados_db.planning.phases import Ground
+from balados_db.planning.ground import Ground
 from balados_db.planning.plan import Plan
 from balados_db.planning.refusals import Obstacles
 from balados_db.planning.request import ResetRequest
