@@ -30,7 +30,8 @@ def doctor(session: Session) -> Report:
 
 def _doctor(session: Session) -> Report:
     manifest = session.manifest
-    from balados_db.planning.doctor import OLDEST, diagnose
+    from balados_db.model import OLDEST
+    from balados_db.planning.doctor import diagnose
     from balados_db.postgres.catalog import Look
     from balados_db.postgres.connection import translated
     from balados_db.postgres.login import examine, read_session

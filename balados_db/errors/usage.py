@@ -220,6 +220,14 @@ class NothingToAdopt(UsageError):
     mends = ("balados-db migrate --schema {schema}",)
 
 
+class ServerTooOld(UsageError):
+    """The server is PostgreSQL {version}; balados-db needs {oldest} or newer."""
+
+    code = "server_too_old"
+    cure = "name another server, or upgrade this one"
+    mends = ("balados-db doctor",)
+
+
 class PlanFileInvalid(UsageError):
     """{file} {problem}."""
 

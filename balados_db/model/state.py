@@ -9,6 +9,8 @@ from balados_db.model.outsiders import Outsider
 from balados_db.model.projectors import CheckpointState, LiveProjector, Measured
 from balados_db.model.schemas import Relation, SchemaState, Ties
 
+OLDEST, NEWEST = 15, 18  # major versions of PostgreSQL that are tested
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:

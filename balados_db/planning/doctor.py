@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from balados_db.finding import Finding, error, note, warning
-from balados_db.model import OWN_SCHEMA, DatabaseState, Manifest, SchemaKind
+from balados_db.model import NEWEST, OLDEST, OWN_SCHEMA, DatabaseState, Manifest, SchemaKind
 from balados_db.planning.powers import Examination, SessionFacts, TablePower, guards, powers, room
 from balados_db.planning.steps import listed
 from balados_db.planning.verify import not_seen, of_guards
 
-OLDEST, NEWEST = 15, 18  # major versions that are tested
 KEPT = (SchemaKind.PERMANENT, SchemaKind.EVENT_STORE)  # kinds whose rows exist nowhere else
 
 

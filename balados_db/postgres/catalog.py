@@ -14,7 +14,9 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from balados_db.errors import ServerTooOld
 from balados_db.model import (
+    OLDEST,
     OWN_SCHEMA,
     DatabaseState,
     Identity,
@@ -122,7 +124,12 @@ _MOVED = (
 
 
 def read_identity(conn: Connection[Any], *, records: bool = True) -> Identity:
-    """Ask the server which database this is; `records` says whether its stamp may be read."""
+    """Ask the server which database this is; `records` says whether its stamp may be read.
+
+    Raises ServerTooOld: such a server knows not even the catalogs that everything else is read from.
+    """
+    if conn.info.server_version < OLDEST * 10_000:
+        raise ServerTooOld(version=conn.info.parameter_status("server_version"), oldest=OLDEST)
     row = conn.execute(query("select_identity")).fetchone()
     assert row is not None
     facts = row._asdict()

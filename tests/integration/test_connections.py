@@ -22,9 +22,11 @@ from balados_db.errors import (
     EncryptionFailed,
     InvalidUrl,
     NoDatabase,
+    ServerTooOld,
     Unreachable,
 )
 from balados_db.model import Identity
+from balados_db.postgres import catalog
 from balados_db.postgres.catalog import read_identity
 from balados_db.postgres.connection import connect
 from balados_db.postgres.source import find_source
@@ -145,6 +147,17 @@ def test_every_way_to_write_it_leads_to_the_database(way: str, place: Served) ->
 
     assert (found.database, found.role, found.source) == ("shop", "balados", "--url")
     assert found.pooled is False
+
+
+def test_a_server_that_is_too_old_is_named(place: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is asked of it, for it lacks the catalogs to answer from; one day, each of ours will be too old."""
+    monkeypatch.setattr(catalog, "OLDEST", 99)
+    url = written("postgresql://balados:{word}@127.0.0.1:{port}/shop", place)
+    with connect(find_source(url, None), command="test") as conn, pytest.raises(ServerTooOld) as caught:
+        read_identity(conn)
+
+    assert "needs 99 or newer" in caught.value.message
+    assert f"is PostgreSQL {conn.info.server_version // 10_000}" in caught.value.message
 
 
 def test_a_socket_is_named_by_its_folder(place: Served) -> None:
