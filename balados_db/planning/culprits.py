@@ -155,6 +155,10 @@ def of_denied(said: str, role: str) -> dict[str, Any]:
         type_, name = owned.groups()
         cure = f"connect as its owner, or: alter {type_} {name} owner to {whom}"
         return cures.in_the_way(type_, name, said, cure)
+    hidden = re.search(r'row-level security policy for table "(.+)"$', said)
+    if hidden:
+        cure = f"connect as a superuser, or as one: alter role {whom} bypassrls"
+        return cures.in_the_way("table", hidden[1], said, cure)
     return cures.in_the_way("role", role, said, "grant it what is missing, or connect as the owner")
 
 
@@ -165,6 +169,13 @@ def of_guard(context: str, said: str, hint: str = "") -> dict[str, Any]:
         return cures.in_the_way("server", "PostgreSQL", f"says: {said}", hint)
     cure = "it is somebody's guard: ask whoever made it, and disable its trigger for the reset if they agree"
     return cures.in_the_way("function", found[1] if found else "of the database's own", f"says: {said}", cure)
+
+
+def of_reference(schema: str, table: str, constraint: str, said: str) -> dict[str, Any]:
+    """The foreign key that holds on to a row."""
+    name = cures.quoted(schema, table)
+    cure = f"keep the plain column: alter table {name} drop constraint {cures.quoted(constraint)}"
+    return cures.in_the_way("table", name, said, cure, schema)
 
 
 def of_undropped(type_: str, identity: str, said: str) -> dict[str, Any]:

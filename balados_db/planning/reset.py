@@ -135,9 +135,16 @@ def _doomed(state: DatabaseState, shape: Shape) -> tuple[Relation, ...]:
 
 
 def _rebuilt_by_nobody(state: DatabaseState, manifest: Manifest, shape: Shape) -> tuple[Relation, ...]:
+    """Tables that stay empty: no projector fills them, nor do migrations that run again."""
     filled = {table for projector in manifest.projectors for table in projector.tables}
+    filled |= {table for table in _seeded(state) if table.schema in shape.recreated}
     projections = {schema.name for schema in manifest.of_kind(SchemaKind.PROJECTION)}
     return tuple(r for r in _doomed(state, shape) if r.schema in projections and r.table not in filled and r.rows != 0)
+
+
+def _seeded(state: DatabaseState) -> tuple[TableName, ...]:
+    """Tables in which migrations left rows."""
+    return tuple(TableName(s.name, name) for s in state.schemas if s.record for name in s.record.seeded)
 
 
 def _destroys(state: DatabaseState, manifest: Manifest, shape: Shape) -> tuple[Destroyed, ...]:
@@ -165,6 +172,11 @@ def _warnings(
     nobody = _rebuilt_by_nobody(state, manifest, shape)
     if nobody:
         warnings.append(f"no declared projector rebuilds {listed(tuple(r.table for r in nobody))}: they stay empty")
+    unseeded = tuple(table for table in shape.emptied_names if table in _seeded(state))
+    if unseeded:
+        warnings.append(
+            f"migrations insert rows into {listed(unseeded)}: emptying does not bring them back, --recreate does"
+        )
     warnings += _projector_warnings(state, manifest, shape)
     for way in shape.ways:
         unknown = state.schema(way.schema).undroppable

@@ -29,7 +29,7 @@ from balados_db.errors import (
     UnreadableText,
 )
 from balados_db.model import Identity
-from balados_db.planning.culprits import of_denied, of_guard
+from balados_db.planning.culprits import of_denied, of_guard, of_reference
 from balados_db.planning.cures import advice
 from balados_db.postgres.source import Endpoint, Source
 from balados_db.redaction import redacted
@@ -56,6 +56,8 @@ SETTINGS: Mapping[str, str] = {
     "datestyle": "ISO",
     "default_transaction_isolation": "read committed",
     "check_function_bodies": "on",
+    "exit_on_error": "off",
+    "transform_null_equals": "off",
 }
 _NOT_LOCAL = ("default_transaction_isolation",)
 
@@ -83,6 +85,7 @@ def connect(
             conn = _connect(source, command, database, lock_timeout)
             with translated("connect"):
                 greet(conn, lock_timeout)
+                _be_nobodys_replica(conn, lock_timeout)
             return conn
         except (AuthenticationFailed, EncryptionFailed, NoDatabase):
             raise
@@ -90,6 +93,18 @@ def connect(
             if time.monotonic() >= deadline:
                 raise
             time.sleep(0.2)
+
+
+def _be_nobodys_replica(conn: Guest, seconds: float) -> None:
+    """Where the database or the role makes sessions replicas, no trigger fires and no foreign key is looked after.
+
+    Only then it is set, for each transaction: it takes a right that most roles do not have.
+    """
+    from balados_db.postgres.guest import send
+    from balados_db.postgres.queries import query
+
+    if send(conn, query("show_replication_role"), seconds) != "origin":
+        conn.settings = {**conn.settings, "session_replication_role": "origin"}
 
 
 def _hush_driver() -> None:
@@ -289,7 +304,11 @@ def raised(exc: psycopg.Error) -> bool:
 
 
 def _refused(exc: psycopg.Error, step: str, said: str) -> RefusedByDatabase:
-    guard = of_guard(exc.diag.context or "", said, exc.diag.message_hint or "")
+    diag = exc.diag
+    if exc.sqlstate == "23503" and diag.schema_name and diag.table_name and diag.constraint_name:
+        guard = of_reference(diag.schema_name, diag.table_name, diag.constraint_name, said)
+    else:
+        guard = of_guard(diag.context or "", said, diag.message_hint or "")
     # Only where it stops the dropping is emptying another way.
     instead = ("reset with --empty, which drops nothing",) if step.startswith("drop ") else ()
     return RefusedByDatabase(step=step, problem=said, objects=[guard], hint=advice([guard], *instead))

@@ -114,14 +114,22 @@ def _failed(exc: psycopg.Error, file: str, source: str) -> BaladosDbError:
         return LockTimeout(blockers=f"{where} waits for a table that somebody else uses")
     return MigrationFailed(
         where=where,
-        problem=exc.diag.message_primary or str(exc).strip(),
+        problem=_problem(exc),
         sqlstate=exc.sqlstate,
         hint=_ADVICE.get(exc.sqlstate or "", exc.diag.message_hint or ""),
     )
 
 
+def _problem(exc: psycopg.Error) -> str:
+    """What is wrong; of what cannot be dropped, also what needs it."""
+    said = exc.diag.message_primary or str(exc).strip()
+    detail = exc.diag.message_detail if isinstance(exc, psycopg.errors.DependentObjectsStillExist) else None
+    return f"{said}: {'; '.join(detail.splitlines())}" if detail else said
+
+
 _OWN_SCHEMA_ONLY = "a migration finds what is in its own schema; write other names with theirs, extensions' types too"
 _ADVICE = {
+    "2BP01": "drop or move what depends on it; never with CASCADE, which takes along whatever that is",
     "0A000": "a migration is part of one transaction: take COMMIT, BEGIN, ROLLBACK, SAVEPOINT or COPY out of it",
     "25001": "put `-- transactional: false` at the top of a file that cannot run in a transaction",
     "55P04": "a new enum value cannot be used in the transaction that adds it: apply the two files one after the other",

@@ -278,6 +278,27 @@ def test_rollback_takes_back_the_newest_or_down_to_one(balados: Database, run_cl
     assert run_cli("status", "--check", database=balados).status == 0
 
 
+def test_rollback_names_what_needs_what_it_drops(filled: Database, run_cli: Run) -> None:
+    """The file says RESTRICT, as it should; PostgreSQL's own sentence names nothing."""
+    filled.execute("create view system.shown as select * from public.podcast_popularity")
+
+    result = run_cli(
+        "rollback",
+        "--schema",
+        "public",
+        "--to",
+        "0001_public_events",
+        "--with-dependents",
+        "--confirm",
+        "DELETE",
+        database=filled,
+    )
+
+    assert (result.status, result.code) == (1, "migration_failed")
+    assert "view system.shown depends on" in result.err
+    assert "never with CASCADE" in result.err
+
+
 def test_rollback_of_a_projection_is_a_reset_of_it(filled: Database, run_cli: Run) -> None:
     """Rows and positions of its projectors go as well, with the same refusals."""
     refused = run_cli("rollback", "--schema", "public", "--confirm", "DELETE", database=filled)

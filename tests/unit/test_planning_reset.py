@@ -589,6 +589,17 @@ def test_a_foreign_key_of_another_projector_can_be_taken_along() -> None:
     assert "add --with-dependents, which lets Counter start over as well" in caught.value.hint
 
 
+def test_rows_of_migrations_are_said_to_be_lost_where_they_are() -> None:
+    """Emptying what a migration filled is nobody's to mend; recreating brings it back, though no projector fills it."""
+    state = also(with_relations(relation("stats.kinds", rows=3)), seeded(STATS, "kinds"))
+    emptied = Row(id="", state=state, request=narrowed(schema=STATS, way="empty")).plan()
+    recreated = Row(id="", state=state, request=narrowed(schema=STATS)).plan()
+
+    lost = "migrations insert rows into stats.kinds: emptying does not bring them back, --recreate does"
+    assert lost in emptied.warnings
+    assert not any("stats.kinds" in said for said in recreated.warnings)
+
+
 def test_tables_that_nobody_rebuilds_are_named() -> None:
     """Whoever confirms a CAUTION can read which tables stay empty."""
     plan = ROWS[0].plan(with_relations(NOBODYS))

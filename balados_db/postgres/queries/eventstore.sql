@@ -1,8 +1,9 @@
 -- select_checkpoints --
--- Who got how far, by one checkpoint table. Positions come as text: some stores keep them so.
+-- Who got how far, by one checkpoint table. Positions come as text: some stores keep them so. A row without a name is nobody's.
 select {projector}::text as projector, {position}::text as position, {head}::bigint as head, {source}::text as source
   from {table}
  where {condition}
+   and {projector} is not null
 
 -- select_matching --
 -- Tables that look like what a layout asks for: a name, and the columns that must be there.

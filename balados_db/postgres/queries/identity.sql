@@ -81,6 +81,9 @@ create database {database} template template0 encoding 'UTF8'
 -- A pooler shows itself: the pid of the handshake is not the backend's.
 select pg_catalog.pg_backend_pid()
 
+-- show_replication_role --
+show session_replication_role
+
 -- forget_application --
 -- A pooler leaves a client's name in the session, for clients without one: we say ours in each transaction instead.
 set application_name = ''
