@@ -53,6 +53,7 @@ def give_back(conn: Connection[Any], schema: str, before: Rights, keep: Sequence
         _allowed(conn, statement)
     for statement in _grants(before, read_rights(conn, schema, keep)):
         _allowed(conn, statement)
+    _pass_on(conn, before, read_rights(conn, schema, keep))
     return tuple(_differences(before, read_rights(conn, schema, keep)))
 
 
@@ -89,17 +90,54 @@ def _grants(before: Rights, after: Rights) -> Iterator[sql.Composed]:
     for rows, new, now in _both(before, after):
         wanted, have = _rights(rows, rows[0].owner, now.owner), _rights(new, rows[0].owner, now.owner)
         parts = {"object": sql.SQL(f"{rows[0].word} {rows[0].object}")}
+        passed_on = {right for right, _ in _passed_on(rows)} - {_right(r) for r in rows if not r.grantor}
         for who, privilege, _ in sorted(have - wanted, key=str):
             passing = (who, privilege, False) in wanted
             option = sql.SQL("grant option for " if passing else "")
             yield query("revoke_right").format(
                 **parts, option=option, privilege=_privilege(privilege, rows[0]), grantee=_grantee(who, now.owner)
             )
-        for who, privilege, grantable in sorted(wanted - have, key=str):
+        for who, privilege, grantable in sorted(wanted - have - passed_on, key=str):
             option = sql.SQL(" with grant option" if grantable else "")
             yield query("grant_right").format(
                 **parts, option=option, privilege=_privilege(privilege, rows[0]), grantee=_grantee(who, now.owner)
             )
+
+
+def _pass_on(conn: Connection[Any], before: Rights, after: Rights) -> None:
+    """Let each right be given by whoever gave it, in rounds: who passes it on must have got it himself.
+
+    What nobody may give for another is given by the owner.
+    """
+    left = [(s, instead) for rows, _, now in _both(before, after) for s, instead in _by_others(rows, now.owner)]
+    while done := [pair for pair in left if _allowed(conn, pair[0])]:
+        left = [pair for pair in left if pair not in done]
+    for _, instead in left:
+        _allowed(conn, instead)
+
+
+def _by_others(rows: list[Any], owner: str) -> Iterator[tuple[sql.Composed, sql.Composed]]:
+    """Each right that somebody else than the owner gave: as he gives it, and as the owner does."""
+    for (who, privilege, grantable), grantor in _passed_on(rows):
+        parts = {
+            "object": sql.SQL(f"{rows[0].word} {rows[0].object}"),
+            "privilege": _privilege(privilege, rows[0]),
+            "grantee": _grantee(who, owner),
+            "option": sql.SQL(" with grant option" if grantable else ""),
+        }
+        yield (
+            query("pass_right_on").format(grantor=sql.Identifier(grantor), **parts),
+            query("grant_right").format(**parts),
+        )
+
+
+def _passed_on(rows: Iterable[Any]) -> list[tuple[Right, str]]:
+    """Grants that are not the owner's, each with its grantor."""
+    return [(_right(r), r.grantor) for r in rows if r.grantor and not r.is_owner]
+
+
+def _right(row: Any) -> Right:
+    return row.grantee, row.privilege, row.grantable
 
 
 def _rights(rows: Iterable[Any], former: str, owner: str) -> set[Right]:
@@ -139,14 +177,16 @@ def _columns(columns: Sequence[str] | None) -> sql.Composable:
     return sql.SQL(" ({})").format(sql.SQL(", ").join(sql.Identifier(c) for c in columns))
 
 
-def _allowed(conn: Connection[Any], statement: sql.Composed) -> None:
-    """Run one statement in a savepoint. What this role may not do, or what no longer fits, is seen afterwards."""
+def _allowed(conn: Connection[Any], statement: sql.Composed) -> bool:
+    """Run it in a savepoint. What this role may not do, or what no longer fits, is seen afterwards."""
     try:
         with conn.transaction():
             conn.execute(statement)
     except psycopg.Error as exc:
         if exc.sqlstate is None or exc.sqlstate.startswith(_PASSING):
             raise
+        return False
+    return True
 
 
 _PASSING = ("08", "40", "53", "55P03", "57")  # lost connections, locks, room: worth another try, so no verdict

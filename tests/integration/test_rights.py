@@ -114,6 +114,37 @@ def test_every_right_is_given_back(notes: tuple[Database, Path], run_cli: Run, s
     assert facts(database) == before
 
 
+CHAIN = """
+grant usage on schema notes to rights_app, rights_reader;
+grant select, insert on notes.notes to rights_app with grant option; grant insert on notes.notes to rights_reader;
+set role rights_app;
+grant select on notes.notes to rights_reader with grant option; grant insert on notes.notes to rights_reader;
+grant update (text) on notes.notes to rights_reader;
+set role rights_reader; grant select on notes.notes to public;
+"""
+
+
+@pytest.mark.parametrize("powerful", [True, False])
+def test_a_right_is_given_by_whoever_passed_it_on(notes: tuple[Database, Path], run_cli: Run, powerful: bool) -> None:
+    """With his own right those end that he gave: not where this role may not give for him, and then the owner does."""
+    database, manifest = notes
+    database.execute("grant update (text) on notes.notes to rights_app with grant option")
+    database.execute(CHAIN)
+    acl = "select a::text from pg_class, unnest(relacl) a where oid = 'notes.notes'::regclass union all select attname || a from"
+    acl += " pg_attribute, unnest(attacl) a where attrelid = 'notes.notes'::regclass order by 1"
+    before, effective = database.execute(acl), facts(database)
+
+    result = run_cli(
+        *("reset", "--projections", "--recreate", "--confirm", "DELETE"),
+        database=database if powerful else as_runner(database),
+        manifest=manifest,
+    )
+
+    assert result.status == 0, result.err
+    assert facts(database) == effective
+    assert (database.execute(acl) == before) is powerful
+
+
 OWNED = {
     "a table with a serial": "alter table notes.notes owner to rights_app",
     "a view": "alter view notes.recent owner to rights_app",

@@ -57,7 +57,7 @@ WITH
   UNION ALL
   SELECT 'pg_foreign_table'::text, t.ftrelid::text, 'foreign table options '||k.nspname||'.'||k.relname, pg_catalog.to_jsonb(t)::text FROM pg_catalog.pg_foreign_table t JOIN keptrel k ON k.oid = t.ftrelid
   UNION ALL
-  SELECT 'pg_inherits'::text, t.inhrelid||'<'||t.inhparent, 'inheritance '||t.inhrelid::pg_catalog.regclass||' < '||t.inhparent::pg_catalog.regclass, pg_catalog.to_jsonb(t)::text FROM pg_catalog.pg_inherits t WHERE t.inhparent IN (SELECT oid FROM keptrel) OR t.inhrelid IN (SELECT oid FROM keptrel)
+  SELECT 'pg_inherits'::text, t.inhrelid||'<'||t.inhparent, 'inheritance '||t.inhrelid::pg_catalog.regclass||' < '||t.inhparent::pg_catalog.regclass, pg_catalog.to_jsonb(t)::text FROM pg_catalog.pg_inherits t WHERE t.inhrelid IN (SELECT oid FROM keptrel) OR t.inhparent IN (SELECT oid FROM keptrel WHERE oid NOT IN (SELECT oid FROM emptied))
   UNION ALL
   SELECT 'pg_type'::text, t.oid::text, (SELECT i.type||' '||i.identity FROM pg_catalog.pg_identify_object('pg_catalog.pg_type'::pg_catalog.regclass, t.oid, 0) i), pg_catalog.to_jsonb(t)::text FROM pg_catalog.pg_type t WHERE t.oid IN (SELECT oid FROM kepttype)
   UNION ALL

@@ -187,7 +187,9 @@ select x.object, x.name, x.attname as column, x.word, x.owner_word,
        case when a.grantee = 0 then null else pg_catalog.pg_get_userbyid(a.grantee)::text end as grantee,
        coalesce(a.grantee = x.owner, false) as is_owner,
        a.privilege_type as privilege,
-       coalesce(a.is_grantable and a.grantee <> x.owner, false) as grantable
+       coalesce(a.is_grantable and a.grantee <> x.owner, false) as grantable,
+       -- whoever passed it on: with that right his grant ends as well
+       case when a.grantor <> x.owner then pg_catalog.pg_get_userbyid(a.grantor)::text end as grantor
   from objects x
   left join lateral pg_catalog.aclexplode(x.acl) a on true
  order by x.word, x.object, x.attname nulls first, 7, 9
@@ -211,6 +213,11 @@ select p.pubname as publication,
 
 -- grant_right --
 grant {privilege} on {object} to {grantee}{option}
+
+-- pass_right_on --
+set local role {grantor};
+grant {privilege} on {object} to {grantee}{option};
+reset role
 
 -- revoke_right --
 revoke {option}{privilege} on {object} from {grantee}
