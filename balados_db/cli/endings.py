@@ -16,6 +16,7 @@ from balados_db.cli.command_line import CommandLine
 from balados_db.cli.options import Asked
 from balados_db.errors import BaladosDbError
 from balados_db.exits import ExitStatus
+from balados_db.visible import visible
 
 GONE = (errno.EPIPE, errno.ENOSPC, errno.EBADF, errno.EIO)
 
@@ -95,11 +96,12 @@ def _tell(error: BaladosDbError, line: CommandLine, color: bool | None) -> None:
 
         write_object(failure(error, line.name, _next(error, line), dry_run="--dry-run" in line.flags))
         return
-    click.secho(f"error[{error.code}]: {error.message}", fg="red", err=True, color=color)
+    said = visible(f"error[{error.code}]: {error.message}", lines=True)
+    click.secho(said, fg="red", err=True, color=color)
     for text in listed(error):
-        click.echo(f"  {text}", err=True)
+        click.echo(f"  {visible(text, lines=True)}", err=True)
     if error.hint:
-        click.echo(f"  → {error.hint}", err=True)
+        click.echo(f"  → {visible(error.hint, lines=True)}", err=True)
 
 
 def _next(error: BaladosDbError, line: CommandLine) -> Iterator[tuple[str, ...]]:

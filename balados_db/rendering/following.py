@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from balados_db.planning.rebuild import Course, Pace, Standing
+from balados_db.rendering.markup import escape
 
 Show = Callable[[Course], None]
 PARTS = 10  # without a terminal, a projector has a line for each of these

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from balados_db.finding import Severity
+from balados_db.rendering.markup import escape, escape_lines
 from balados_db.rendering.preview import CEREMONY, render_plan
 from balados_db.rendering.tables import print_table
 
@@ -30,7 +29,7 @@ def render_report(report: Report, out: Console, err: Console) -> None:
         return
     if report.dry_run and report.plan is not None:
         render_plan(report.plan, out)
-        out.print(escape(report.last_words))
+        out.print(escape_lines(report.last_words))
         return
     if report.plan is not None and not report.done:
         out.print("Nothing to do.")
@@ -73,7 +72,7 @@ def _facts(report: Report, out: Console) -> None:
 
 def _beside(report: Report, err: Console) -> None:
     for text in report.warnings:
-        err.print(f"[yellow]note:[/] {escape(text)}")
+        err.print(f"[yellow]note:[/] {escape_lines(text)}")
     if not report.findings_answer:
         _findings(report, err)
 
@@ -82,9 +81,9 @@ def _findings(report: Report, out: Console) -> None:
     for finding in report.findings:
         mark = "note" if finding.severity is Severity.NOTE else "finding"
         style = "red" if finding.severity is Severity.ERROR else "yellow"
-        out.print(f"[{style}]{mark}:[/] {escape(finding.message)}")
+        out.print(f"[{style}]{mark}:[/] {escape_lines(finding.message)}")
         if finding.cure:
-            out.print(f"  → {escape(finding.cure)}")
+            out.print(f"  → {escape_lines(finding.cure)}")
 
 
 def _done(report: Report) -> list[str]:

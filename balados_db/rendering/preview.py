@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.markup import escape
-
 from balados_db.planning.plan import Danger, Destroyed, Kept, Plan, in_shell
 from balados_db.planning.steps import ForgetCheckpoints, listed
 from balados_db.rendering.amounts import count, forecast_in_words, size_of
+from balados_db.rendering.markup import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
+
+from balados_db.rendering.markup import escape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

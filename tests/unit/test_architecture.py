@@ -42,7 +42,7 @@ PACKAGE = Path(balados_db.__file__).parent
 WORDS = """
 errors exits finding finding_codes model manifest manifest_lines manifest_mistakes
 manifest_check manifest_proposal migration_files migration_check lock_file checkup squawk sql_text toml_text likeness
-guess discovery manifest_writing migration_folders reference decision_tree example
+guess visible discovery manifest_writing migration_folders reference decision_tree example
 canonical plan_file
 redaction
 """

@@ -384,6 +384,20 @@ def test_no_width_cuts_a_number(width: int | None) -> None:
         assert max(len(line) for line in lines if line != name) <= width
 
 
+def test_no_name_redraws_what_is_confirmed() -> None:
+    """Whoever may name a table or a subscriber could clear the screen before the phrase, or add lines of their own."""
+    odd = "loans\x1b[2J\r\u202e\nThis is kept: everything"
+    row, strangers = Row(id="", request=SAFE), with_relations(relation(f"stats.{odd}"))
+    shown = preview(row.plan(strangers))
+    finding = Finding(code="x", subject="x", message=f"{odd}: a\nsecond line", cure=odd)
+    said = "".join(told(Report(command="verify", findings=(finding,), warnings=(odd,), tables={"": ({"name": odd},)})))
+
+    assert r"loans\x1b[2J\r\u202e\nThis is kept: everything" in shown
+    for text in (shown, said):
+        assert not {"\x1b", "\r", "\u202e"} & set(text)
+    assert "\nThis is kept: everything" not in shown.split("\nThis is kept; any")[0]
+
+
 CELLS = {None: "-", "": "-", True: "yes", False: "no", 1_234: "1,234", ("a", "b"): "a, b", (): "-", "text": "text"}
 
 
