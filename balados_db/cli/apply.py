@@ -77,13 +77,13 @@ def _manifest(session: Session, found: PlanFile) -> str | None:
 def _refuse_used(session: Session, found: PlanFile) -> None:
     """Before anything else is looked at: what it did makes every other look say that something changed."""
     from balados_db.postgres.catalog import looking
-    from balados_db.postgres.connection import translated
+    from balados_db.postgres.locking import looked_at
     from balados_db.postgres.plans import refuse_used
 
     session.manifest, session.files  # noqa: B018  # every mistake in files before any connection
     for part in session.parts:
         # Whether it is right that a database is not there is for the plan to say.
-        with suppress(NoDatabase), part.open() as conn, translated("look"), looking(conn):
+        with suppress(NoDatabase), looked_at(part.open) as conn, looking(conn):
             refuse_used(conn, found)
 
 

@@ -39,9 +39,9 @@ def read_all(session: Session) -> dict[str, DatabaseState]:
 
 def _state(session: Session) -> DatabaseState:
     from balados_db.postgres.catalog import Look, read_state
-    from balados_db.postgres.connection import translated
+    from balados_db.postgres.locking import looked_at
 
-    with session.open() as conn, translated("look"):
+    with looked_at(session.open) as conn:
         return read_state(Look(conn=conn, manifest=session.manifest))
 
 

@@ -60,13 +60,13 @@ def _about(told: Report, file: str) -> Report:
 def _read(session: Session) -> tuple[Identity, Reference]:
     from balados_db.planning.together import together
     from balados_db.postgres.catalog import Look, looking, read_state
-    from balados_db.postgres.connection import translated
+    from balados_db.postgres.locking import looked_at
     from balados_db.postgres.reference import read_columns, read_undeclared
     from balados_db.reference import classify
 
     states, columns, undeclared = [], {}, {}
     for part in session.parts:
-        with part.open() as conn, translated("look"), looking(conn):
+        with looked_at(part.open) as conn, looking(conn):
             states.append(read_state(Look(conn=conn, manifest=part.manifest)))
             columns.update(read_columns(conn, [schema.name for schema in part.manifest.schemas]))
             undeclared.update(read_undeclared(conn, part.manifest))

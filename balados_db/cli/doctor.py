@@ -33,10 +33,10 @@ def _doctor(session: Session) -> Report:
     from balados_db.model import OLDEST
     from balados_db.planning.doctor import diagnose
     from balados_db.postgres.catalog import Look
-    from balados_db.postgres.connection import translated
+    from balados_db.postgres.locking import looked_at
     from balados_db.postgres.login import examine, read_session
 
-    with session.open() as conn, translated("look"):
+    with looked_at(session.open) as conn:
         facts = read_session(conn, session.source.name, _disagreement(session))
         if facts.server_version_num < OLDEST * 10_000:
             return _too_old(session, facts)

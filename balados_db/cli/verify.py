@@ -38,10 +38,10 @@ def verify(session: Session) -> Report:
 
 def _seen(session: Session) -> Seen:
     from balados_db.postgres.catalog import Look
-    from balados_db.postgres.connection import translated
     from balados_db.postgres.inspection import inspect
+    from balados_db.postgres.locking import looked_at
 
-    with in_database(session.database), session.open() as conn, translated("look"):
+    with in_database(session.database), looked_at(session.open) as conn:
         return inspect(Look(conn=conn, manifest=session.manifest), session.files)
 
 

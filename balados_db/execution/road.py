@@ -16,7 +16,7 @@ from balados_db.planning.plan import Plan
 from balados_db.planning.steps import ForgetCheckpoints
 from balados_db.postgres.catalog import looking, read_identity
 from balados_db.postgres.connection import MAINTENANCE, translated
-from balados_db.postgres.locking import named_blockers
+from balados_db.postgres.locking import looked_at
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def look_and_plan(open_: Open, planner: Planner, missing: Plan | None, database: str) -> Plan:
     """Plan for the database as it is. `missing` is the plan for one that is not there; without one: NoDatabase."""
     try:
-        with open_() as conn, named_blockers(conn), translated("look"), about(lambda: _seen(conn)):
+        with looked_at(open_) as conn, about(lambda: _seen(conn)):
             return planner(conn, ())
     except NoDatabase:
         if missing is None:

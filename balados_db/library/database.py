@@ -16,7 +16,7 @@ from balados_db.planning.status import Status, assess
 from balados_db.postgres import connection
 from balados_db.postgres.catalog import Look
 from balados_db.postgres.catalog import read_state as _read_state
-from balados_db.postgres.connection import translated
+from balados_db.postgres.locking import looked_at
 from balados_db.postgres.source import Source, find_source
 
 
@@ -67,7 +67,7 @@ def connect(database: Database, *, dbname: str | None = None) -> Connection[Any]
 
 def read_state(database: Database) -> DatabaseState:
     """Everything that a plan may depend on, as it is at one moment; takes no lock above a reader's."""
-    with connect(database) as conn, translated("look"):
+    with looked_at(lambda: connect(database)) as conn:
         return _read_state(Look(conn=conn, manifest=database.part))
 
 

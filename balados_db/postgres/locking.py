@@ -18,7 +18,7 @@ from balados_db.planning.culprits import of_blocker, of_holder, of_live, said_li
 from balados_db.planning.cures import advice
 from balados_db.planning.plan import Fence, Locks
 from balados_db.planning.steps import listed
-from balados_db.postgres.connection import local_settings, pooled
+from balados_db.postgres.connection import local_settings, pooled, translated
 from balados_db.postgres.eventstore import class_of, read_probe
 from balados_db.postgres.guest import TRY, remember_session, send
 from balados_db.postgres.queries import named, query
@@ -262,7 +262,14 @@ def _blockers(conn: Connection[Any], tables: tuple[TableName, ...] | None = None
 
 
 @contextmanager
-def named_blockers(conn: Connection[Any]) -> Iterator[None]:
+def looked_at(open_: Callable[[], Connection[Any]]) -> Iterator[Connection[Any]]:
+    """A connection to look with: the server's errors in our words, and whoever it waits for is named."""
+    with open_() as conn, _named_blockers(conn), translated("look"):
+        yield conn
+
+
+@contextmanager
+def _named_blockers(conn: Connection[Any]) -> Iterator[None]:
     """Who only looks waits for those alone who lock a table against everybody: name them in the LockTimeout."""
     try:
         yield

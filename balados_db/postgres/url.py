@@ -32,6 +32,10 @@ def understood(written: str, source: str) -> str:
 
     Raises InvalidUrl, which repeats nothing: what cannot be understood may be a password.
     """
+    if written.strip()[:1] in ("'", '"'):
+        raise InvalidUrl(
+            source=source, problem="it stands in quotes, and they are a part of it", hint="leave the quotes out"
+        )
     if _KEY_VALUE.match(written):
         return written
     if "://" not in written:

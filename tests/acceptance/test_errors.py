@@ -655,6 +655,25 @@ def test_a_session_that_idles_on_a_table_is_named(filled: Database, run_cli: Run
     assert filled.snapshot() == before
 
 
+@pytest.mark.parametrize(
+    "words", [("status",), ("verify",), ("docs", "--out", "-"), ("migrate", "--dry-run")], ids=" ".join
+)
+def test_who_only_looks_is_told_who_keeps_everybody_out(
+    filled: Database, refuse: Refuse, words: tuple[str, ...]
+) -> None:
+    """A table locked even against reading: the process and the table are named, whatever command looks."""
+    with holding(filled, "lock table users.subscriptions in access exclusive mode") as other:
+        said = (f"process {other.info.backend_pid}", "users.subscriptions", "the-holder")
+        line = (*words, "--lock-timeout", "1", "--url", filled.url)
+        refuse(line, 6, "lock_timeout", says=said, advises="pg_terminate_backend")
+
+
+def test_a_url_in_quotes_is_said_to_be_in_quotes(filled: Database, refuse: Refuse) -> None:
+    """As files of variables often have it: the quotes are a part of the value, and nobody sees them."""
+    env = {"BALADOS_DB_URL": f'"{filled.url}"'}
+    refuse(("status",), 2, "invalid_url", says=("BALADOS_DB_URL", "in quotes"), advises="quotes", env=env)
+
+
 def test_a_prepared_transaction_in_the_way_is_named(filled: Database, run_cli: Run) -> None:
     """It has no process to end, so it is given by its name."""
     with holding(filled, "delete from users.collections", "prepare transaction 'left behind'"):
