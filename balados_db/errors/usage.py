@@ -24,7 +24,7 @@ class ManifestMissing(UsageError):
     """No manifest: {looked_for} was not found."""
 
     code = "manifest_missing"
-    cure = "write one with `balados-db manifest init`, or name it with --manifest FILE"
+    cure = "write it, let `balados-db manifest init` propose it from a database that is there, or name it with --manifest FILE"
     mends = ("balados-db manifest init",)
 
 
