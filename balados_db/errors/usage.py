@@ -24,7 +24,9 @@ class ManifestMissing(UsageError):
     """No manifest: {looked_for} was not found."""
 
     code = "manifest_missing"
-    cure = "write it, let `balados-db manifest init` propose it from a database that is there, or name it with --manifest FILE"
+    cure = (
+        "write it; `balados-db manifest init` proposes one from a database that is there; --manifest FILE names another"
+    )
     mends = ("balados-db manifest init",)
 
 
