@@ -33,7 +33,8 @@ select pg_catalog.set_config(%(name)s, %(value)s, true)
 set constraints all immediate
 
 -- select_contents --
--- What schemas contain, each with the statement that drops it. Parts of something else (partitions are not) go with their owner.
+-- What schemas contain, each with the statement that drops it, the newest first: it needs the older ones, hardly ever the other
+-- way round. Parts of something else (partitions are not) go with their owner.
 select i.type as type,
        i.identity as identity,
        d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass as is_relation,
@@ -53,7 +54,7 @@ select i.type as type,
                       and o.refclassid = d.classid and o.deptype in ('a', 'i')
                       and exists (select from pg_catalog.pg_class s where s.oid = o.objid and s.relkind = 'S'))
  order by case i.type when 'view' then 1 when 'materialized view' then 2 when 'foreign table' then 3
-                      when 'table' then 4 when 'sequence' then 5 else 6 end, i.identity
+                      when 'table' then 4 when 'sequence' then 5 else 6 end, d.objid desc
 
 -- select_relation_drops --
 -- Those of these relations that are still there, each with the statement that drops it.
@@ -67,7 +68,7 @@ select i.type as type,
  cross join lateral pg_catalog.pg_identify_object('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, 0) i
  where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
  order by case i.type when 'view' then 1 when 'materialized view' then 2 when 'foreign table' then 3
-                      when 'table' then 4 when 'sequence' then 5 else 6 end, i.identity
+                      when 'table' then 4 when 'sequence' then 5 else 6 end, c.oid desc
 
 -- select_foreign_keys_into --
 -- Foreign keys from tables of the schemas that are dropped to some of these relations.
