@@ -97,16 +97,21 @@ class StartsOver:
 
 @dataclass(frozen=True, kw_only=True)
 class Fence:
-    """Whom to keep out while the plan runs; `ids` are the subscriptions' ids.
+    """Whom to keep out while the plan runs; `ids` are the subscriptions' ids, `called` says whose each is.
 
     Where a store has no locks of its own, `probe` tells who of `projectors` runs, or who runs at all for `every_id`.
     """
 
     class_table: TableName | None = None
     ids: tuple[int, ...] = ()
+    called: tuple[tuple[int, str], ...] = ()
     every_id: bool = False
     probe: str | None = None
     projectors: tuple[str, ...] = ()
+
+    def name_of(self, id_: int) -> str:
+        """Whose subscription has this id."""
+        return dict(self.called).get(id_, f"subscription {id_}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -291,6 +291,7 @@ def fence_of(state: DatabaseState, manifest: Manifest, shape: Shape) -> Fence:
     return Fence(
         class_table=live.table if live else None,
         ids=state.subscription_ids_of(None if shape.store else names) if live else (),
+        called=state.subscriptions if live else (),
         every_id=shape.store is not None,
         probe=layout.probe,
         projectors=names,

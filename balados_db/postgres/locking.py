@@ -122,7 +122,7 @@ def _refuse_shared_session(conn: Connection[Any], wanted: Fence) -> None:
     rows = conn.execute(query("select_shared").format(table=class_of(wanted.class_table)))
     held = [row for row in rows if wanted.every_id or row.id in wanted.ids]
     if held:
-        live = [LiveProjector(name=f"subscription {row.id}", subscription_id=row.id, pid=row.pid) for row in held]
+        live = [LiveProjector(name=wanted.name_of(row.id), subscription_id=row.id, pid=row.pid) for row in held]
         names = "; ".join(f"{p.name} (through the pooler, in the session of process {p.pid})" for p in live)
         raise ProjectorsLive(names=names, objects=[of_live(p) for p in live], hint=_SHARED)
 
@@ -159,7 +159,7 @@ def _take_projectors(conn: Connection[Any], wanted: Fence, seconds: float) -> No
     rows = conn.execute(query("select_live").format(table=table), {"ours": [pid_of(conn)]}).fetchall()
     live = [
         LiveProjector(
-            name=f"subscription {r.id}", subscription_id=r.id, pid=r.pid, user=r.user, application=r.application or ""
+            name=wanted.name_of(r.id), subscription_id=r.id, pid=r.pid, user=r.user, application=r.application or ""
         )
         for r in rows
         if r.id in ids

@@ -25,7 +25,7 @@ def size_of(size: int) -> str:
 
 def about(seconds: float) -> str:
     """Seconds in one unit, as somebody says it who does not know better."""
-    for size, unit in ((3600, "hour"), (60, "minute")):
+    for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
         if seconds >= 1.5 * size:
             return f"{round(seconds / size)} {unit}s"
     whole = max(1, round(seconds))

@@ -221,6 +221,19 @@ def test_keys_that_somebody_else_draws_from_its_sequence_are_not_given_twice(six
     assert (contents(six), positions(six)) == before
 
 
+def test_who_was_waited_for_in_vain_is_named(six: Database, run_cli: Cli) -> None:
+    """As without waiting: by the projector's name, not by the number of its lock. Somebody else who runs is let be."""
+    words = ("reset", "--confirm", "DELETE", "--json", "--projector-grace", "0", "--wait-for-projectors", "0.3")
+    lock = "select pg_advisory_lock('events.subscriptions'::regclass::oid::int, subscription_id::int)"
+    with six.connect(application_name="club") as conn:
+        conn.execute(f"{lock} from events.subscriptions where subscription_name = 'Digest'")
+        refused = run_cli(*words, "--projector", "Digest", database=six, manifest=MANIFEST)
+        done = run_cli(*words, "--projector", "Board", database=six, manifest=MANIFEST)
+
+    assert (refused.status, refused.code, done.status) == (6, "projectors_live", 0)
+    assert "Digest (process" in refused.json["errors"][0]["message"]
+
+
 def test_a_position_that_must_never_go_back_stays_under_any_name(filled: Database, run_cli: Cli) -> None:
     """A mere subscription cannot be named as a projector: exit 5, before anybody connects, and nothing moved."""
     name = "BaladosSyncCore.ProcessManagers.AddFeedToDefaultCollection"

@@ -102,8 +102,18 @@ def test_a_forecast_is_no_part_of_what_is_confirmed() -> None:
 
 def test_time_in_one_unit() -> None:
     """As somebody says it who does not know better."""
-    assert [about(s) for s in (0.0, 1.4, 89, 90, 181, 5399, 5400, 90_000)] == [
-        *("1 second", "1 second", "89 seconds", "2 minutes", "3 minutes", "90 minutes", "2 hours", "25 hours")
+    assert [about(s) for s in (0.0, 1.4, 89, 90, 181, 5399, 5400, 90_000, 2_390_400)] == [
+        *(
+            "1 second",
+            "1 second",
+            "89 seconds",
+            "2 minutes",
+            "3 minutes",
+            "90 minutes",
+            "2 hours",
+            "25 hours",
+            "28 days",
+        )
     ]
 
 
