@@ -33,7 +33,7 @@ class SchemaName(Name):
 
     def proposed(self, ctx: click.Context) -> Iterable[tuple[str, str]]:
         """With its kind."""
-        return [(name, str(s["kind"]).replace("_", " ")) for name, s in written(ctx)["schemas"].items()]
+        return [(name, str(s.get("kind", "")).replace("_", " ")) for name, s in written(ctx)["schemas"].items()]
 
 
 class ProjectorName(Name):

@@ -55,8 +55,23 @@ def working_directory() -> Path:
 
 
 def as_it_stands(file: Path) -> Mapping[str, Any]:
-    """A manifest's tables, unchecked. Raises OSError or ValueError."""
-    return parsed(file.read_text(encoding="utf-8-sig"))
+    """A manifest's tables, unchecked; of a file that is no TOML, as while somebody writes it, the names of its tables.
+
+    Raises OSError or ValueError.
+    """
+    text = file.read_text(encoding="utf-8-sig")
+    try:
+        return parsed(text)
+    except ValueError:
+        return parsed("\n".join(dict.fromkeys(line for line in text.splitlines() if _is_header(line))))
+
+
+def _is_header(line: str) -> bool:
+    """Whether a line is the head of a table, whole in itself."""
+    try:
+        return line.startswith("[") and not line.startswith("[[") and bool(parsed(line))
+    except ValueError:
+        return False
 
 
 def is_migration(path: Path) -> bool:

@@ -165,6 +165,16 @@ def test_who_is_not_known_gets_nothing(tmp_path: Path, asked: str) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_a_manifest_that_is_being_written_has_names_already(tmp_path: Path) -> None:
+    """A table that is not closed, a value that is not there yet: the names around it are proposed all the same."""
+    (tmp_path / "balados-db.toml").write_text(
+        'version = 1\n[schemas.tidy]\nkind = "x"\nholds =\n[schemas."to come"]  # soon\n[projectors.Half\n[projectors.One]\n'
+    )
+
+    assert proposed(tmp_path, "balados-db reset --schema t").stdout == "plain,tidy\nplain,to\\ come\n"
+    assert proposed(tmp_path, "balados-db reset --projector ").stdout == "plain,One\n"
+
+
 def test_a_name_that_cannot_stand_on_a_line_is_left_out(tmp_path: Path) -> None:
     """A line end in a name would be two names."""
     (tmp_path / "balados-db.toml").write_text(
