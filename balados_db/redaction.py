@@ -23,6 +23,9 @@ _STATED = re.compile(
     rf"((?:\b|PG){_SECRETS}(?:\s*=|['\"]\s*:)\s*)('(?:\\.|[^'\\])*'?|\"[^\"]*\"?|[^\s&'\"]+)", re.IGNORECASE
 )
 _URL = re.compile(r"[\w+.-]+://[^:@/\s]*:(.*)", re.DOTALL)
+# What may be one where the scheme is mistyped or left out, or the parameter's name is.
+_LOGIN_ALONE = re.compile(r"(?:^|[/;\s='\"])[^:@/;\s='\"]*:(?!/)(.*)", re.DOTALL)
+_ALMOST_STATED = re.compile(r"\bpass?w?\w*=([^&]+)", re.IGNORECASE)
 _NAMES = re.compile(
     r"\b(?:user|dbname|host|hostaddr)\s*=\s*('(?:\\.|[^'\\])*'|[^\s&]+)|://([^\s:/?#@]+)|[@/]([^\s:/?#@]+)"
 )
@@ -53,11 +56,12 @@ def passwords_in(text: str) -> Iterator[str]:
 
 def _written(text: str) -> Iterator[str]:
     """Where a URL's password ends is not certain when its `@` is not percent-encoded: it may be at any of them."""
-    login = _URL.search(text)
+    login = _URL.search(text) or _LOGIN_ALONE.search(text)
     if login:
         parts = login[1].split("@")
         yield from ("@".join(parts[:end]) for end in range(1, len(parts)))
     yield from (found[2].strip("'\"") for found in _STATED.finditer(text))
+    yield from _ALMOST_STATED.findall(text)
 
 
 def redacted(text: str) -> str:

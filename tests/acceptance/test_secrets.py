@@ -40,6 +40,8 @@ def silent(result: Result) -> bool:
         ("environment", "set", "x", URL),
         ("status", "--url", f"postgresql://app:{PASSWORD}@127.0.0.1:1/shop"),
         ("status", "--url", f"postgresql://app:{ENCODED}@127.0.0.1:one/shop"),
+        ("status", f"postgresql:/app:{PASSWORD}@127.0.0.1/shop"),
+        ("explain", f"app:{PASSWORD}@127.0.0.1/shop"),
     ],
     ids=lambda line: " ".join(line).replace(ENCODED, "…").replace(PASSWORD, "…")[:40],
 )

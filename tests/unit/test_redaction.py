@@ -21,6 +21,13 @@ SECRET = "open/sesame:w@rd #42%'\"\\"
         f"postgresql://db/shop?password={quote(SECRET, safe='')}&user=app",
         "password='open/sesame:w@rd #42%\\'\"\\\\' host=db",
         f"sslpassword={quote(SECRET, safe='')}",
+        f"postgresql:/app:{SECRET}@db/shop",
+        f"postgresql//app:{SECRET}@db/shop",
+        f"postgresql;//app:{SECRET}@db/shop",
+        f"postgresql:///app:{SECRET}@db/shop",
+        f"app:{SECRET}@db/shop",
+        f"postgresql://app@db/shop?passwrd={SECRET}",
+        f"postgresql://app@db/shop?pasword={quote(SECRET, safe='')}&user=app",
     ],
 )
 def test_a_password_is_found_however_the_string_is_written(text: str) -> None:
