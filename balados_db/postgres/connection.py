@@ -23,12 +23,13 @@ from balados_db.errors import (
     NotInPool,
     ReadOnlyServer,
     RefusedByDatabase,
+    ServerTooOld,
     StepFailed,
     TooLarge,
     Unreachable,
     UnreadableText,
 )
-from balados_db.model import Identity
+from balados_db.model import OLDEST, Identity
 from balados_db.planning.culprits import of_denied, of_guard, of_reference
 from balados_db.planning.cures import advice
 from balados_db.postgres.source import Endpoint, Source
@@ -139,13 +140,22 @@ def _connect(source: Source, command: str, database: str | None, lock_timeout: f
     except psycopg.ProgrammingError as exc:  # the driver itself refuses a value, before it talks to anybody
         raise InvalidUrl(source=source.name, problem=redacted(_last_line(str(exc)))) from None
     except psycopg.OperationalError as exc:
-        if "startup parameter" not in str(exc):
+        if not any(word in str(exc) for word in ("startup parameter", *SETTINGS)):
             raise _unreachable(exc, source, parts) from None
     parts["options"] = theirs  # a pooler takes none of ours: every transaction sets them for itself
     try:
-        return _opened(source, parts, patience)
+        conn = _opened(source, parts, patience)
     except psycopg.OperationalError as exc:
         raise _unreachable(exc, source, parts) from None
+    _refuse_old(conn)  # an old server does not know all of them, and would not later
+    return conn
+
+
+def _refuse_old(conn: Guest) -> None:
+    if conn.info.server_version < OLDEST * 10_000:
+        version = conn.info.parameter_status("server_version")
+        conn.close()
+        raise ServerTooOld(version=version, oldest=OLDEST)
 
 
 def _opened(source: Source, parts: dict[str, Any], lock_timeout: str) -> Guest:

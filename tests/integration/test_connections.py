@@ -26,7 +26,7 @@ from balados_db.errors import (
     Unreachable,
 )
 from balados_db.model import Identity
-from balados_db.postgres import catalog
+from balados_db.postgres import catalog, connection
 from balados_db.postgres.catalog import read_identity
 from balados_db.postgres.connection import connect
 from balados_db.postgres.source import find_source
@@ -153,6 +153,14 @@ def test_a_server_that_is_too_old_is_named(place: Served, monkeypatch: pytest.Mo
     """Nothing else is asked of it, for it lacks the catalogs to answer from; one day, each of ours will be too old."""
     monkeypatch.setattr(catalog, "OLDEST", 99)
     with pytest.raises(ServerTooOld, match=r"The server is PostgreSQL 1\d\.\d+.*; balados-db needs 99 or newer"):
+        reached(written("postgresql://balados:{word}@127.0.0.1:{port}/shop", place))
+
+
+def test_a_server_that_does_not_even_know_our_settings_is_named(place: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends the connection before it says who it is (PostgreSQL 13 does)."""
+    monkeypatch.setattr(connection, "SETTINGS", {**connection.SETTINGS, "of_tomorrow": "on"})
+    monkeypatch.setattr(connection, "OLDEST", 99)
+    with pytest.raises(ServerTooOld, match="balados-db needs 99 or newer"):
         reached(written("postgresql://balados:{word}@127.0.0.1:{port}/shop", place))
 
 
