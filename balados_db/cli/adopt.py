@@ -13,7 +13,7 @@ from balados_db.errors import UsageError
 from balados_db.report import Report
 
 if TYPE_CHECKING:
-    from balados_db.execution.executor import Planner
+    from balados_db.execution.orders import Planner
     from balados_db.model import Migration
     from balados_db.planning.adopt import Comparison
 

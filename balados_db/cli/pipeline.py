@@ -14,7 +14,7 @@ from balados_db.errors import StalePlan
 from balados_db.report import Report
 
 if TYPE_CHECKING:
-    from balados_db.execution.executor import Planner
+    from balados_db.execution.orders import Planner
     from balados_db.plan_file import PlanFile
     from balados_db.planning.plan import Plan
     from balados_db.postgres.locking import Patience

@@ -13,7 +13,7 @@ from balados_db.model import MAIN
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from balados_db.execution.executor import Orders, Planner
+    from balados_db.execution.orders import Orders, Planner
     from balados_db.model import Manifest, Migration, Projector, SchemaDeclaration
     from balados_db.plan_file import PlanFile
     from balados_db.postgres.locking import Patience
@@ -133,7 +133,7 @@ class Session:
         """What the executor needs."""
         from balados_db.cli.progress import progress
         from balados_db.cli.signals import WATCH
-        from balados_db.execution.executor import Orders
+        from balados_db.execution.orders import Orders
         from balados_db.postgres.locking import Patience
 
         return Orders(

@@ -10,18 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from balados_db.errors import StalePlan, in_database
 from balados_db.execution.course import Course
-from balados_db.execution.executor import (
-    Orders,
-    Outcome,
-    afterwards,
-    atomic,
-    grace_of,
-    not_given_back,
-    refuse_read_only,
-    told_what_is_done,
-)
+from balados_db.execution.executor import afterwards, grace_of, not_given_back, refuse_read_only
+from balados_db.execution.orders import Orders, Outcome
 from balados_db.execution.planners import are_ignored, look_at_part
 from balados_db.execution.run import Run, Tracker
+from balados_db.execution.transaction import atomic
+from balados_db.execution.unfinished import told_what_is_done
 from balados_db.model import Manifest
 from balados_db.planning.across import plan_reset_across
 from balados_db.planning.ground import Ground

@@ -3,67 +3,28 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from balados_db.answers.answer import StepResult
-from balados_db.errors import (
-    BaladosDbError,
-    ConnectionLost,
-    Interrupted,
-    ReadOnlyServer,
-    StalePlan,
-    Stopped,
-    Unfinished,
-)
-from balados_db.execution.course import Course
-from balados_db.execution.handlers import HANDLERS, Run
-from balados_db.execution.run import Progress, Tracker
-from balados_db.model import Identity, Manifest, Migration
-from balados_db.plan_file import PlanFile
+from balados_db.errors import BaladosDbError, ReadOnlyServer, StalePlan, Stopped
+from balados_db.execution.handlers import Run
+from balados_db.execution.orders import Orders, Outcome
+from balados_db.execution.run import Tracker
+from balados_db.execution.transaction import atomic, carried_out
+from balados_db.execution.unfinished import told_what_is_done
+from balados_db.model import Identity
 from balados_db.planning.plan import Fence, Phase, Plan
-from balados_db.planning.steps import CreateDatabase, OpenJournal, RewindCheckpoints
+from balados_db.planning.steps import CreateDatabase
 from balados_db.postgres import plans
-from balados_db.postgres.connection import MAINTENANCE, local_settings, translated
-from balados_db.postgres.guest import give_back_session, remember_session, send
-from balados_db.postgres.locking import Grace, Patience, begin_locked, fence, fence_stands, late, pid_of, strays
-from balados_db.postgres.queries import query
+from balados_db.postgres.connection import MAINTENANCE, translated
+from balados_db.postgres.locking import Grace, fence, late, pid_of, strays
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-Open = Callable[..., "Connection[Any]"]
-Planner = Callable[["Connection[Any]", tuple[int, ...]], Plan]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Orders:
-    """What it takes to carry plans out. `open` opens a connection, `planner` looks and plans on one.
-
-    `approved` is the plan file that is applied: then nothing but that very plan is carried out, and once.
-    """
-
-    manifest: Manifest
-    files: Mapping[str, tuple[Migration, ...]]
-    open: Open
-    planner: Planner
-    patience: Patience = field(default_factory=Patience)
-    progress: Progress | None = None
-    approved: PlanFile | None = None
-    course: Course = field(default_factory=Course)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What was done, and what there is to say afterwards."""
-
-    done: tuple[StepResult, ...]
-    warnings: tuple[str, ...] = ()
 
 
 def execute(plan: Plan, orders: Orders) -> Outcome:
@@ -164,7 +125,7 @@ def _create_database(plan: Plan, orders: Orders) -> list[StepResult]:
         run = Run(conn=conn, manifest=orders.manifest, files=orders.files, plan=plan, phase=phase)
         orders.course.unsure = True
         try:
-            created = [_step(step, run)]
+            created = [carried_out(step, run)]
         except BaladosDbError as exc:
             if not isinstance(exc.__cause__, psycopg.errors.DuplicateDatabase):
                 raise
@@ -197,93 +158,14 @@ def _phases(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection
                 _alone(run, orders, last=last)
 
 
-@contextmanager
-def told_what_is_done(plan: Plan, course: Course) -> Iterator[None]:
-    """Whatever ends a run says what is committed. Of a plan that is journalled, the same command does the rest.
-
-    Raises Unfinished for what ends it between its transactions.
-    """
-    try:
-        yield
-    except (BaladosDbError, KeyboardInterrupt) as exc:
-        if plan.journalled and course.phases:
-            raise unfinished(exc, plan, course.phases) from exc
-        if isinstance(exc, BaladosDbError | Stopped):
-            error = exc.error if isinstance(exc, Stopped) else exc
-            error.done = tuple(result.summary for result in course.done)
-        raise
-
-
 def _alone(run: Run, orders: Orders, *, last: bool) -> None:
     """Outside any transaction: what was done when it is interrupted, nobody knows."""
     course = orders.course
     course.unsure = True
-    results = [_step(step, run) for step in run.phase.steps]
+    results = [carried_out(step, run) for step in run.phase.steps]
     if last and orders.approved is not None:
         plans.end(run.conn, orders.approved)
     course.commit(course.phases + 1, (*course.done, *results), last=last)
-
-
-def unfinished(exc: BaseException, plan: Plan, number: int) -> Unfinished:
-    """Part of it is committed: whatever went wrong, the same command finishes it."""
-    journal = next(step for step in plan.steps if isinstance(step, OpenJournal))
-    return Unfinished(
-        problem=exc.message.removesuffix("Nothing was changed.").rstrip()
-        if isinstance(exc, BaladosDbError)
-        else "it was interrupted.",
-        cause=exc.code if isinstance(exc, BaladosDbError) else "interrupted",
-        done_of=f"{number} of {len(plan.phases)}",
-        positions="; positions are at the origin" if _rewound(plan, number) else "",
-        done=number,
-        phases=len(plan.phases),
-        arguments=journal.arguments,
-        resume=" ".join(("balados-db", *journal.arguments)),
-    )
-
-
-def _rewound(plan: Plan, number: int) -> bool:
-    """Whether every position is at the origin by then: in several databases not all of them are there at once."""
-    last = max(
-        (n for n, p in enumerate(plan.phases, 1) for s in p.steps if isinstance(s, RewindCheckpoints)), default=0
-    )
-    return 0 < last <= number
-
-
-Fenced = tuple["Connection[Any]", "Connection[Any]"]  # a worker's connection, and that of its database's fence
-
-
-def atomic(run: Run, orders: Orders, fenced: Sequence[Fenced], sure: Callable[[], None]) -> None:
-    """One transaction: everything in it happens, or nothing does. What is committed is noted in the course.
-
-    `sure` raises where it must not begin; it is called under the locks. Every fence must stand when it ends.
-    """
-    conn, phase = run.conn, run.phase
-    try:
-        with translated(phase.name, run.identity):
-            _begin(run, orders)
-            sure()
-            results = [_step(step, run) for step in phase.steps]
-            give_back_session(conn)
-            if not all(fence_stands(worker, guard) for worker, guard in fenced):
-                raise StalePlan(changes="the fence fell: its connection was ended")
-    except BaseException:
-        _roll_back(conn)
-        raise
-    _commit(run, orders, results)
-
-
-def _begin(run: Run, orders: Orders) -> None:
-    conn = run.conn
-    if run.plan.fence is not None:  # of a plan over several databases each has its own, and this is an empty one
-        begin_locked(conn, run.phase.locks, orders.patience.locks)
-        return
-    send(conn, query("begin_migrating"), orders.patience.locks)  # a pooler may let us wait for minutes
-    remember_session(conn)
-    conn.execute(local_settings(conn))
-    from psycopg import sql
-
-    milliseconds = max(1, int(orders.patience.locks * 1000))  # 0 would mean for ever
-    conn.execute(query("bounded_lock").format(milliseconds=sql.Literal(f"{milliseconds}ms")))
 
 
 def _make_sure(
@@ -316,75 +198,6 @@ def _refuse_stale(shown: Plan, fresh: Plan) -> None:
     fresh.refuse_other(shown.facts, shown.danger)
     if fresh.fence is not None and not set(fresh.fence.ids) <= set(shown.fence.ids if shown.fence else ()):
         raise StalePlan(changes="subscriptions were made since it was planned")
-
-
-def _step(step: Any, run: Run) -> StepResult:
-    begun = time.monotonic()
-    if run.progress:
-        run.progress.begin(step)
-    with translated(step.summary, run.identity, fires=step.fires):
-        details = HANDLERS[type(step)](step, run) or {}
-    if run.progress:
-        run.progress.end()
-    return StepResult(id=step.id, summary=step.summary, seconds=time.monotonic() - begun, details=details)
-
-
-def _roll_back(conn: Connection[Any]) -> None:
-    """Clean-up never hides the first error."""
-    try:
-        if not conn.closed:
-            conn.rollback()
-    except psycopg.Error:
-        conn.close()
-
-
-def _commit(run: Run, orders: Orders, results: list[StepResult]) -> None:
-    """Commit; when the answer is lost or not waited for, ask the server what became of it, and say that."""
-    conn, course = run.conn, orders.course
-    number, done = course.phases + 1, (*course.done, *results)
-    last = number == len(run.plan.phases)
-    with translated("commit", run.identity):
-        row = conn.execute(query("transaction_id")).fetchone()
-    xid = row[0] if row else ""
-    try:
-        course.unsure = True
-        conn.commit()
-        course.commit(number, done, last=last)
-    except (psycopg.OperationalError, KeyboardInterrupt) as exc:
-        conn.close()  # a commit that has not reached the server yet shall not come true after we have asked
-        status = _status(orders, xid)
-        if status == "committed":
-            course.commit(number, done, last=last)
-            _go_on(exc, course)
-            return
-        course.unsure = status != "aborted"
-        if isinstance(exc, KeyboardInterrupt):
-            raise
-        target = run.identity.server if run.identity else "the server"
-        said = {"problem": "in the middle of the commit", "outcome": f"The transaction is {status}."}
-        raise ConnectionLost(target=target, in_doubt=course.unsure, **said) from exc
-
-
-def _go_on(exc: BaseException, course: Course) -> None:
-    """It is committed. Whoever interrupted it finds it done, where it was the last; else that is the end here."""
-    if not isinstance(exc, KeyboardInterrupt):
-        return
-    if not course.settled:
-        raise exc
-    course.stopped = exc.error if isinstance(exc, Stopped) else Interrupted(outcome="")
-
-
-def _status(orders: Orders, xid: str) -> str:
-    try:
-        with orders.open() as conn:
-            for _ in range(50):  # what is still in progress is waited for
-                row = conn.execute(query("transaction_status"), {"xid": xid}).fetchone()
-                if row is None or row[0] != "in progress":
-                    break
-                time.sleep(0.1)
-    except (BaladosDbError, psycopg.Error):
-        return "in doubt: the server does not answer; run the command again, it looks first"
-    return str(row[0]) if row and row[0] else "unknown"
 
 
 def afterwards(wanted: Fence | None, orders: Orders) -> tuple[str, ...]:

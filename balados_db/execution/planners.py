@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from balados_db.errors import StalePlan, UsageError
-from balados_db.execution.executor import Planner
+from balados_db.execution.orders import Planner
 from balados_db.manifest.lookup import declared_schema
 from balados_db.migration_files import checksum, read_install
 from balados_db.model import DatabaseState, Files, Manifest, SchemaKind, SchemaState

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from balados_db.errors import BaladosDbError, NoDatabase
 from balados_db.execution.course import Course
-from balados_db.execution.executor import Open, Orders, Planner, execute
+from balados_db.execution.executor import execute
+from balados_db.execution.orders import Open, Orders, Planner
 from balados_db.execution.trigger import pull
 from balados_db.model import Identity, Manifest
 from balados_db.planning.plan import Plan

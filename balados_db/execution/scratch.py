@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from balados_db.errors import NotAllowed, NotInPool
-from balados_db.execution.executor import Open
+from balados_db.execution.orders import Open
 from balados_db.execution.run import has_rows
 from balados_db.migration_files import read_install
 from balados_db.model import DatabaseState, Files, Manifest, Role, SchemaKind

@@ -9,7 +9,8 @@ from functools import partial
 
 from balados_db.errors import NotConfirmed
 from balados_db.execution import road, watching
-from balados_db.execution.executor import Orders, refuse_read_only
+from balados_db.execution.executor import refuse_read_only
+from balados_db.execution.orders import Orders
 from balados_db.execution.run import Progress
 from balados_db.library.database import Database, opened
 from balados_db.library.plans import Prepared

@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from balados_db.errors import AcrossDatabases, UsageError
 from balados_db.execution import planners, road
-from balados_db.execution.executor import Planner
+from balados_db.execution.orders import Planner
 from balados_db.execution.scratch import compare
 from balados_db.library.database import Database, opened
 from balados_db.manifest.lookup import declared_schema
