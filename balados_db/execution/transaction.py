@@ -59,6 +59,7 @@ def _begin(run: Run, orders: Orders) -> None:
 
 
 def carried_out(step: Any, run: Run) -> StepResult:
+    """Hand a step to its handler, and say what came of it and how long that took."""
     begun = time.monotonic()
     if run.progress:
         run.progress.begin(step)

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from balados_db.manifest.loading import load_manifest
 from balados_db.postgres.eventstore import in_store
-from tests.conftest import COMMAND, Database, Result, clean_environment
+from tests.conftest import COMMAND, ROOT, Database, Result, clean_environment
 
 Run = Callable[..., Result]
+S = TypeVar("S", bound="Stage")
 
 
 @dataclass
@@ -24,6 +25,16 @@ class Stage:
     database: Database
     manifest: Path
     run_cli: Run
+
+    @classmethod
+    def staged(cls: type[S], folder: Path, database: Database, run_cli: Run, manifest: str, **migrations: str) -> S:
+        """Write the project: its manifest, and one migration for each schema that has any."""
+        for schema, text in migrations.items():
+            (folder / schema).mkdir()
+            (folder / schema / "0001_tables.sql").write_text(text)
+        file = folder / "balados-db.toml"
+        file.write_text(manifest)
+        return cls(database, file, run_cli)
 
     def run(self, *arguments: str, **options: Any) -> Result:
         """Run the command."""
@@ -50,14 +61,34 @@ class Stage:
         return self.done("reset", *scope, "--confirm", confirm, "--projector-grace", "0", "--json").json
 
 
-def stage(folder: Path, database: Database, run_cli: Run, manifest: str, **migrations: str) -> Stage:
-    """Write the project: its manifest, and one migration for each schema that has any."""
-    for schema, text in migrations.items():
-        (folder / schema).mkdir()
-        (folder / schema / "0001_tables.sql").write_text(text)
-    file = folder / "balados-db.toml"
-    file.write_text(manifest)
-    return Stage(database, file, run_cli)
+class Application(Stage):
+    """The stage, and on it an application that a store's own library runs."""
+
+    def words(self, *arguments: str) -> list[str]:
+        """The program and its arguments."""
+        raise NotImplementedError
+
+    def environment(self) -> dict[str, str]:
+        """Where the application finds its database."""
+        raise NotImplementedError
+
+    def folder(self) -> Path:
+        """Where the program finds what it imports."""
+        return ROOT
+
+    def app(self, *arguments: str) -> None:
+        """Run the application to its end."""
+        done = subprocess.run(
+            self.words(*arguments), env=self.environment(), cwd=self.folder(), capture_output=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr.decode()
+
+    @contextmanager
+    def going_on(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """The application beside the test, from when it says that it runs."""
+        log = self.manifest.parent / "log"
+        with running(self.words(*arguments), self.environment(), log, self.folder()) as program:
+            yield program
 
 
 def runner(folder: Path) -> Run:

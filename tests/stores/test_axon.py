@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Database
-from tests.stores.stage import Run, Stage, stage
+from tests.stores.stage import Run, Stage
 
 MANIFEST = """
 version = 1
@@ -50,7 +50,7 @@ insert into views.reports values (1);
 def cards(database: Database, run_cli: Run, tmp_path: Path) -> Stage:
     """A store with 30 events, two processors, one of them with two segments, and a saga."""
     database.execute("create schema axon")
-    made = stage(tmp_path, database, run_cli, MANIFEST, views=VIEWS)
+    made = Stage.staged(tmp_path, database, run_cli, MANIFEST, views=VIEWS)
     made.done("create")
     made.done("migrate")
     database.execute(STORE)

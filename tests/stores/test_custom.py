@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, Database
-from tests.stores.stage import Run, Stage, stage
+from tests.stores.stage import Run, Stage
 
 EXAMPLES = dict(
     re.findall(r"^### ([^\n]+)\n.*?^```toml\n(.*?)^```", (ROOT / "docs" / "event-stores.md").read_text(), re.M | re.S)
@@ -82,7 +82,7 @@ def example(database: Database, run_cli: Run, tmp_path: Path) -> Callable[[str],
         schema = SCHEMA.get(name, "store")
         database.execute(f"create schema {schema}")
         views = "create table views.orders (id int primary key);"
-        made = stage(tmp_path, database, run_cli, f"version = 1\n{VIEWS}{EXAMPLES[name]}{EMAILS}", views=views)
+        made = Stage.staged(tmp_path, database, run_cli, f"version = 1\n{VIEWS}{EXAMPLES[name]}{EMAILS}", views=views)
         made.done("create")
         made.done("migrate")
         database.execute(TABLES[name])

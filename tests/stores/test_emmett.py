@@ -19,7 +19,7 @@ from balados_db.execution.positions import rewind
 from balados_db.manifest.loading import load_manifest
 from tests.conftest import Database, clean_environment
 from tests.stores import node_modules
-from tests.stores.stage import Run, Stage, eventually, runner, running, stage
+from tests.stores.stage import Application, Run, eventually, runner
 
 pytestmark = pytest.mark.skipif(
     node_modules.missing() is not None and not os.environ.get(node_modules.REQUIRED),
@@ -42,15 +42,8 @@ SHOWN = (
 )
 
 
-class Shop(Stage):
+class Shop(Application):
     """The stage, and the application on it."""
-
-    def app(self, *arguments: str) -> None:
-        """Run the application to its end."""
-        done = subprocess.run(
-            self.words(*arguments), env=self.environment(), cwd=self.folder(), capture_output=True, timeout=60
-        )
-        assert done.returncode == 0, done.stderr.decode()
 
     def folder(self) -> Path:
         """Where the program finds what it imports."""
@@ -75,8 +68,7 @@ class Shop(Stage):
     @contextmanager
     def projecting(self) -> Iterator[subprocess.Popen[bytes]]:
         """A consumer that goes on."""
-        log = self.manifest.parent / "log"
-        with running(self.words("project"), self.environment(), log, self.folder()) as program:
+        with self.going_on("project") as program:
             eventually(lambda: self.status() == "running", "its row says so")
             yield program
 
@@ -96,16 +88,11 @@ class Shop(Stage):
         return self.database.execute("select * from sales.totals order by 1")
 
 
-def staged(folder: Path, database: Database, run_cli: Run) -> Shop:
-    made = stage(folder, database, run_cli, MANIFEST, sales=TABLES)
-    return Shop(made.database, made.manifest, made.run_cli)
-
-
 @pytest.fixture(scope="module")
 def template(new_database: Callable[..., Database], tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with 8 orders (16 messages), projected; to be cloned."""
     folder = tmp_path_factory.mktemp("shop")
-    shop = staged(folder, new_database(prefix="template"), runner(folder))
+    shop = Shop.staged(folder, new_database(prefix="template"), runner(folder), MANIFEST, sales=TABLES)
     shop.done("up")
     shop.app("sell", "8")
     shop.catch_up()
@@ -115,7 +102,7 @@ def template(new_database: Callable[..., Database], tmp_path_factory: pytest.Tem
 @pytest.fixture
 def shop(template: str, new_database: Callable[..., Database], run_cli: Run, tmp_path: Path) -> Shop:
     """An application with 8 orders (16 messages), projected."""
-    return staged(tmp_path, new_database(template), run_cli)
+    return Shop.staged(tmp_path, new_database(template), run_cli, MANIFEST, sales=TABLES)
 
 
 def test_a_reset_is_followed_by_a_replay_to_equality(shop: Shop) -> None:

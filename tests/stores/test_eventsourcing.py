@@ -21,7 +21,7 @@ from balados_db.execution.positions import rewind
 from balados_db.manifest.loading import load_manifest
 from tests.conftest import ROOT, Database, Result, clean_environment
 from tests.holding import Held
-from tests.stores.stage import Run, Stage, eventually, runner, running, stage
+from tests.stores.stage import Application, Run, eventually, runner
 
 if sys.version_info < (3, 11):
     pytest.skip("the library needs Python 3.11", allow_module_level=True)
@@ -47,7 +47,7 @@ create table sales.customers (customer text primary key, orders int not null);
 BOTH = ("Totals", "Customers")
 
 
-class Shop(Stage):
+class Shop(Application):
     """The stage, and the application on it."""
 
     def environment(self) -> dict[str, str]:
@@ -57,11 +57,6 @@ class Shop(Stage):
         }
         where["POSTGRES_PASSWORD"] = where["POSTGRES_PASSWORD"] or "unused"
         return clean_environment(PERSISTENCE_MODULE="eventsourcing.postgres", POSTGRES_SCHEMA="store", **where)
-
-    def app(self, *arguments: str) -> None:
-        """Run the application to its end."""
-        done = subprocess.run(self.words(*arguments), env=self.environment(), cwd=ROOT, capture_output=True, timeout=60)
-        assert done.returncode == 0, done.stderr.decode()
 
     def words(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "tests.stores.shop", *arguments]
@@ -73,8 +68,7 @@ class Shop(Stage):
     @contextmanager
     def projecting(self, *names: str) -> Iterator[subprocess.Popen[bytes]]:
         """Runners that go on."""
-        log = self.manifest.parent / "log"
-        with running(self.words("project", *(names or BOTH)), self.environment(), log, ROOT) as program:
+        with self.going_on("project", *(names or BOTH)) as program:
             yield program
 
     def head(self) -> int:
@@ -100,16 +94,11 @@ class Shop(Stage):
         ]
 
 
-def staged(folder: Path, database: Database, run_cli: Run) -> Shop:
-    made = stage(folder, database, run_cli, MANIFEST, sales=TABLES)
-    return Shop(made.database, made.manifest, made.run_cli)
-
-
 @pytest.fixture(scope="module")
 def template(new_database: Callable[..., Database], tmp_path_factory: pytest.TempPathFactory) -> str:
     """A database with 12 orders (24 events), both projections caught up; to be cloned."""
     folder = tmp_path_factory.mktemp("shop")
-    shop = staged(folder, new_database(prefix="template"), runner(folder))
+    shop = Shop.staged(folder, new_database(prefix="template"), runner(folder), MANIFEST, sales=TABLES)
     shop.done("up")
     shop.app("sell", "12")
     shop.catch_up()
@@ -119,7 +108,7 @@ def template(new_database: Callable[..., Database], tmp_path_factory: pytest.Tem
 @pytest.fixture
 def shop(template: str, new_database: Callable[..., Database], run_cli: Run, tmp_path: Path) -> Shop:
     """An application with 12 orders (24 events), both projections caught up."""
-    return staged(tmp_path, new_database(template), run_cli)
+    return Shop.staged(tmp_path, new_database(template), run_cli, MANIFEST, sales=TABLES)
 
 
 def test_a_reset_is_followed_by_a_replay_to_equality(shop: Shop) -> None:

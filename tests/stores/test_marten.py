@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Database
-from tests.stores.stage import Run, Stage, stage
+from tests.stores.stage import Run, Stage
 
 MANIFEST = """
 version = 1
@@ -50,7 +50,7 @@ insert into docs.mt_doc_day values (1, '{}');
 def trips(database: Database, run_cli: Run, tmp_path: Path) -> Stage:
     """A store with 40 events and two projections, one of them with two shards."""
     database.execute("create schema log")
-    made = stage(tmp_path, database, run_cli, MANIFEST, docs=DOCS)
+    made = Stage.staged(tmp_path, database, run_cli, MANIFEST, docs=DOCS)
     made.done("create")
     made.done("migrate")
     database.execute(STORE)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Database
 from tests.stores import node_modules
-from tests.stores.stage import Run, Stage, stage
+from tests.stores.stage import Run, Stage
 
 pytestmark = pytest.mark.skipif(
     node_modules.missing() is not None and not os.environ.get(node_modules.REQUIRED),
@@ -55,7 +55,7 @@ def accounts(database: Database, run_cli: Run, tmp_path: Path) -> Stage:
     for pattern in PARTS:
         for file in sorted(sql.glob(f"{pattern}.sql")):
             ask(database, file.read_text())
-    made = stage(tmp_path, database, run_cli, MANIFEST, views=VIEWS)
+    made = Stage.staged(tmp_path, database, run_cli, MANIFEST, views=VIEWS)
     made.done("create")
     made.done("migrate")
     for number in range(10):

@@ -16,7 +16,7 @@ import pytest
 from balados_db.embedded import EmbeddedServer
 from tests.conftest import Database
 from tests.holding import Held
-from tests.stores.stage import Run, Stage, eventually, stage
+from tests.stores.stage import Run, Stage, eventually
 
 TABLES = EVENTS = 80
 ROOM = {"max_locks_per_transaction": "10", "max_connections": "12", "max_prepared_transactions": "0"}
@@ -174,7 +174,7 @@ kind = "projection"
 [projectors."{kind.projector}"]
 tables = {tables}
 """
-    made = stage(tmp_path, database, run_cli, manifest)
+    made = Stage.staged(tmp_path, database, run_cli, manifest)
     with database.connect() as conn:
         conn.execute("create schema store; create schema views")
         conn.execute(kind.tables)
