@@ -47,7 +47,9 @@ class Database:
 
     @cached_property
     def source(self) -> Source:
-        """Where the URL comes from; shows no password. Raises NoUrl, NoUrlFor or InvalidUrl."""
+        """Where the URL comes from; shows no password. Raises NoUrl, NoUrlFor, InvalidUrl, UsageError."""
+        if self.url is not None and not self.url.strip():
+            raise UsageError(problem="url is empty", hint="leave it out, and the other sources count; or give one")
         return find_source(self.url, self.part)
 
     @cached_property

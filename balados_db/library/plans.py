@@ -84,6 +84,8 @@ def plan_reset(
     A schema alone means the scope of its kind, a projector alone projections. `way` forces what the plan else decides.
     Raises UsageError, what protects what is kept (`Protected`), and ProjectorsLive.
     """
+    _one_of("scope", scope, [known.value for known in Scope])
+    _one_of("way", way, ["empty", "recreate"])
     chosen = scope_of(database.manifest, scope, schema, projector)
     if chosen is None:
         raise UsageError(problem="say what to reset: a scope, a schema or a projector")
@@ -101,6 +103,12 @@ def plan_reset(
     )
     patience = Patience(locks=database.lock_timeout, projectors=wait_for_projectors, grace=projector_grace)
     return _prepared(database, planner, patience)
+
+
+def _one_of(name: str, said: str | None, right: list[str]) -> None:
+    """Programs misspell as well, and what is passed over in silence is another plan."""
+    if said is not None and said not in right:
+        raise UsageError(problem=f"{name} is {said!r}: it is one of {', '.join(right)}")
 
 
 def plan_rollback(

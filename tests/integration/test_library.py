@@ -167,6 +167,18 @@ def test_a_scope_may_be_narrowed_or_must_be_said(filled: Database) -> None:
         plan_reset(target, schema="nobody")
     with pytest.raises(UsageError, match="nobody"):
         rebuild_status(target, projectors=["nobody"])
+    with pytest.raises(UsageError, match=r"'everything'.*projections, system"):
+        plan_reset(target, scope="everything")
+    with pytest.raises(UsageError, match=r"'recreated'.*empty, recreate"):
+        plan_reset(target, scope="projections", way="recreated")  # type: ignore[arg-type]
+
+
+def test_an_empty_url_is_not_another_database(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was to name one and is unset must not mean whatever the environment names."""
+    monkeypatch.setenv("BALADOS_DB_URL", filled.url)
+
+    with pytest.raises(UsageError, match="url is empty"):
+        plan_reset(balados_db.Database(load_manifest(EXAMPLE), url=""), scope="projections")
 
 
 def test_adopting_compares_first(balados: Database) -> None:
