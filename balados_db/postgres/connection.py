@@ -140,14 +140,16 @@ def _connect(source: Source, command: str, database: str | None, lock_timeout: f
     except psycopg.ProgrammingError as exc:  # the driver itself refuses a value, before it talks to anybody
         raise InvalidUrl(source=source.name, problem=redacted(_last_line(str(exc)))) from None
     except psycopg.OperationalError as exc:
-        if not any(word in str(exc) for word in ("startup parameter", *SETTINGS)):
+        pooler = "startup parameter" in str(exc)
+        if not (pooler or any(name in str(exc) for name in SETTINGS)):
             raise _unreachable(exc, source, parts) from None
     parts["options"] = theirs  # a pooler takes none of ours: every transaction sets them for itself
     try:
         conn = _opened(source, parts, patience)
     except psycopg.OperationalError as exc:
         raise _unreachable(exc, source, parts) from None
-    _refuse_old(conn)  # an old server does not know all of them, and would not later
+    if not pooler:
+        _refuse_old(conn)  # it does not know all of them, and would not later
     return conn
 
 
