@@ -122,7 +122,7 @@ def _phases(
     plan: Plan, orders: AcrossOrders, conns: Connections, guards: Connections, whole: Whole, course: Course
 ) -> None:
     """One after the other, each in its database; all fences must stand at every commit."""
-    fenced = [(conns[site.name], guards[site.name]) for site in plan.sites]
+    fenced = [(conns[site.name], pid_of(guards[site.name])) for site in plan.sites]
     tell = orders.parts[plan.sites[0].name].progress
     tracker = Tracker(tell=tell, total=len(plan.steps)) if tell else None
     entered: set[str] = set()

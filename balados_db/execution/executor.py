@@ -138,6 +138,7 @@ def _phases(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection
     """One after the other. What is committed is noted in the course, whatever ends this."""
     course = orders.course
     tracker = Tracker(tell=orders.progress, total=len(plan.steps)) if orders.progress else None
+    ours = pid_of(guard)
     with told_what_is_done(plan, course):
         for number, phase in enumerate(plan.phases):
             run = Run(
@@ -148,12 +149,12 @@ def _phases(plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection
                 phase=phase,
                 client=socket.gethostname(),
                 progress=tracker,
-                ours=(pid_of(guard),),
+                ours=(ours,),
             )
             last = number == len(plan.phases) - 1
             if phase.atomic:
-                sure = _make_sure(plan, orders, conn, guard, first=number == 0, last=last)
-                atomic(run, orders, ((conn, guard),), sure)
+                sure = _make_sure(plan, orders, conn, ours, first=number == 0, last=last)
+                atomic(run, orders, ((conn, ours),), sure)
             else:
                 _alone(run, orders, last=last)
 
@@ -169,7 +170,7 @@ def _alone(run: Run, orders: Orders, *, last: bool) -> None:
 
 
 def _make_sure(
-    plan: Plan, orders: Orders, conn: Connection[Any], guard: Connection[Any], *, first: bool, last: bool
+    plan: Plan, orders: Orders, conn: Connection[Any], ours: int, *, first: bool, last: bool
 ) -> Callable[[], None]:
     """Under the first transaction's locks: what was confirmed or approved is what would be planned now, and a plan file
     is used up; in the last one it is done with.
@@ -182,7 +183,7 @@ def _make_sure(
         if first and approved is not None:
             plans.refuse_used(conn, approved)
         if first and (plan.destructive or approved is not None):
-            _refuse_stale(plan, _look(orders, conn, pid_of(guard)))
+            _refuse_stale(plan, _look(orders, conn, ours))
         if first and approved is not None:
             plans.use_up(conn, approved)
         if last and approved is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from balados_db.answers.answer import StepResult
-from balados_db.errors import BaladosDbError, ConnectionLost, Interrupted, StalePlan, Stopped
+from balados_db.errors import BaladosDbError, ConnectionLost, Interrupted, Stopped
 from balados_db.execution.course import Course
 from balados_db.execution.handlers import HANDLERS, Run
 from balados_db.execution.orders import Orders
@@ -21,7 +21,7 @@ from balados_db.postgres.queries import query
 if TYPE_CHECKING:
     from psycopg import Connection
 
-Fenced = tuple["Connection[Any]", "Connection[Any]"]  # a worker's connection, and that of its database's fence
+Fenced = tuple["Connection[Any]", int]  # a worker's connection, and the process of its database's fence
 
 
 def atomic(run: Run, orders: Orders, fenced: Sequence[Fenced], sure: Callable[[], None]) -> None:
@@ -36,8 +36,8 @@ def atomic(run: Run, orders: Orders, fenced: Sequence[Fenced], sure: Callable[[]
             sure()
             results = [carried_out(step, run) for step in phase.steps]
             give_back_session(conn)
-            if not all(fence_stands(worker, guard) for worker, guard in fenced):
-                raise StalePlan(changes="the fence fell: its connection was ended")
+            if not all(fence_stands(worker, pid) for worker, pid in fenced):
+                raise _lost(run, "that of the fence was ended", "Nothing was changed.")
     except BaseException:
         _roll_back(conn)
         raise
@@ -101,9 +101,13 @@ def _commit(run: Run, orders: Orders, results: list[StepResult]) -> None:
         course.unsure = status != "aborted"
         if isinstance(exc, KeyboardInterrupt):
             raise
-        target = run.identity.server if run.identity else "the server"
-        said = {"problem": "in the middle of the commit", "outcome": f"The transaction is {status}."}
-        raise ConnectionLost(target=target, in_doubt=course.unsure, **said) from exc
+        told = f"The transaction is {status}."
+        raise _lost(run, "in the middle of the commit", told, in_doubt=course.unsure) from exc
+
+
+def _lost(run: Run, problem: str, outcome: str, **facts: Any) -> ConnectionLost:
+    target = run.identity.server if run.identity else "the server"
+    return ConnectionLost(target=target, problem=problem, outcome=outcome, **facts)
 
 
 def _go_on(exc: BaseException, course: Course) -> None:

@@ -196,9 +196,9 @@ def pid_of(conn: Connection[Any]) -> int:
     return int(row[0])
 
 
-def fence_stands(worker: Connection[Any], guard: Connection[Any]) -> bool:
-    """Whether the fence's process still holds its locks, as the worker sees it."""
-    row = worker.execute(query("fence_stands"), {"pid": pid_of(guard)}).fetchone()
+def fence_stands(worker: Connection[Any], pid: int) -> bool:
+    """Whether the fence's process still holds its locks, as the worker sees it: a client may be the last to know."""
+    row = worker.execute(query("fence_stands"), {"pid": pid}).fetchone()
     return bool(row and row[0])
 
 

@@ -27,12 +27,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from balados_db.cli import signals
 from balados_db.cli.main import REFUSED, cli, run
 from balados_db.exits import ExitStatus
 from tests import contract
 from tests.conftest import COMMAND, EXAMPLE, OURS, ROOT, clean_environment
 
-PATIENCE = 20.0  # seconds for one run; none of them has anything to wait for
+PATIENCE = 60.0  # seconds for one run; none of them has anything to wait for
 NOWHERE = "postgresql://nobody:hidden-word@127.0.0.1:1/none"  # nobody listens there
 
 # What would start a server, or take minutes when the arguments happen to be right.
@@ -115,6 +116,7 @@ def once(words: list[str], folder: Path, env: dict[str, str] | None = None) -> E
             handlers_kept(),
             patch.dict(os.environ, {**kept, "NO_COLOR": "1", "BALADOS_DB_URL": NOWHERE, **(env or {})}, clear=True),
             patch.object(sys, "stdin", io.StringIO()),
+            patch.object(signals, "LATER", 2 * PATIENCE),  # on a busy machine it would end this process, tests and all
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(err),
             working_in(folder),

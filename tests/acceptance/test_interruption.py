@@ -227,6 +227,38 @@ def test_a_server_that_freezes_does_not_hold_a_run(own_server: Database) -> None
     assert own_server.rows("users.subscriptions") == 20
 
 
+ALONE = """
+create function system.await_the_end_of_the_fence() returns trigger language plpgsql as $$
+begin
+  while exists (select from pg_stat_activity where datname = current_database() and application_name like 'balados-db/%'
+                   and pid <> pg_backend_pid()) loop
+    perform pg_sleep(0.1), pg_stat_clear_snapshot();
+  end loop;
+  return null;
+end $$;
+create trigger waits before truncate on users.subscriptions execute function system.await_the_end_of_the_fence()
+"""
+
+
+def test_a_fence_that_falls_takes_everything_back(filled: Database) -> None:
+    """Without it nobody is kept out any more. A lost connection is worth another try (exit 8): no plan is stale."""
+    filled.execute(ALONE)
+    before = filled.snapshot()
+    process = start(filled.url, *RESET, "--empty")
+    asleep = "select pid from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
+    ((worker,),) = until(lambda: filled.execute(asleep))
+    for (pid,) in sessions(filled):
+        if pid != worker:
+            filled.execute("select pg_terminate_backend(%s)", pid)
+
+    status, answer = told(process)
+
+    error = answer["errors"][0]
+    assert (status, error["code"], error["retryable"], answer["changed"]) == (8, "connection_lost", True, False), answer
+    assert "that of the fence was ended" in error["message"]
+    assert filled.snapshot() == before
+
+
 def sessions(database: Database) -> list[tuple[int]]:
     """Processes of the server that work for us."""
     return database.execute(
@@ -423,7 +455,17 @@ def test_an_answer_that_nobody_takes_does_not_hold_the_process(balados: Database
     """A pipe that is full, and a reader that does not read: a signal ends it with the status of what was done."""
     reading, writing = os.pipe()
     process = subprocess.Popen(
-        [*COMMAND, "--manifest", str(EXAMPLE), "--url", balados.url, "--json", "manifest", "schema"],
+        [
+            "/work/trees/lead/.venv/bin/python",
+            "/tmp/x/trace.py",
+            "--manifest",
+            str(EXAMPLE),
+            "--url",
+            balados.url,
+            "--json",
+            "manifest",
+            "schema",
+        ],
         stdin=subprocess.DEVNULL,
         stdout=writing,
         stderr=subprocess.DEVNULL,
