@@ -87,7 +87,8 @@ class PlanFile(_Part, frozen=True):
     command: str
     arguments: Annotated[tuple[str, ...], Meta(min_length=1, description="of the command; no phrase, no URL")]
     manifest: Annotated[str, Meta(description="the absolute path of the manifest that it was planned with")]
-    target: Target
+    target: Annotated[Target, Meta(description="where it concerns several databases: the first of them")]
+    targets: Annotated[dict[str, Target], Meta(description="by name in the manifest, where it concerns several")]
     digest: Annotated[Digest, Meta(description="of `facts`")]
     danger: Literal["none", "safe", "caution", "danger", "extreme"]
     phrase: str | None
@@ -98,11 +99,6 @@ class PlanFile(_Part, frozen=True):
     warnings: tuple[str, ...]
     facts: Annotated[dict[str, Any], Meta(description="what the plan is and depends on")]
     checksum: Annotated[Digest, Meta(description="of everything else in the file")]
-
-    @property
-    def phases(self) -> int:
-        """How many runs of steps it takes."""
-        return len({step.phase for step in self.steps})
 
 
 def new_plan_file(**facts: Any) -> PlanFile:

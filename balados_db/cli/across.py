@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from balados_db.cli.confirmation import confirm
 from balados_db.cli.databases import refuse_same
-from balados_db.cli.pipeline import show_preview
+from balados_db.cli.pipeline import refuse_other, show_preview
 from balados_db.cli.progress import clear_progress
 from balados_db.cli.session import Session
-from balados_db.errors import StalePlan, in_database
+from balados_db.errors import in_database
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -33,20 +33,21 @@ def reset_across(
     from balados_db.execution.across import AcrossOrders, plan_across
     from balados_db.execution.road import pulled
 
-    if session.approved is not None:  # plan files hold the plan of one database
-        raise StalePlan(changes=f"it concerns several databases now: {', '.join(names)}")
     parts = {part.database: part for part in session.parts if part.database in names}
     orders = AcrossOrders(
         manifest=session.manifest,
         request=request,
         parts={name: part.orders(_nobody, patience) for name, part in parts.items() if name},
         wait_for_projectors=patience.projectors > 0,
+        approved=session.approved,
     )
     for part in parts.values():
         with in_database(part.database):
             part.refuse_disagreement()
     plan = plan_across(orders)
     _refuse(plan)
+    if session.approved is not None:
+        refuse_other(plan, session.approved)
     if dry_run or plan.is_empty:
         return Report(command=session.command, plan=plan, dry_run=dry_run, warnings=plan.warnings)
     show_preview(plan, session, asking=given is None and session.interactive)

@@ -25,6 +25,7 @@ from balados_db.errors import (
     UnknownProjector,
     UnknownSchema,
     UsageError,
+    in_database,
 )
 from balados_db.report import Report
 
@@ -83,7 +84,7 @@ def _refuse_used(session: Session, found: PlanFile) -> None:
     session.manifest, session.files  # noqa: B018  # every mistake in files before any connection
     for part in session.parts:
         # Whether it is right that a database is not there is for the plan to say.
-        with suppress(NoDatabase), looked_at(part.open) as conn, looking(conn):
+        with in_database(part.database), suppress(NoDatabase), looked_at(part.open) as conn, looking(conn):
             refuse_used(conn, found)
 
 

@@ -10,7 +10,7 @@ from balados_db.cli.confirmation import confirm
 from balados_db.cli.endings import noticing_loss, write_object
 from balados_db.cli.progress import clear_progress
 from balados_db.cli.session import Session
-from balados_db.errors import StalePlan
+from balados_db.errors import StalePlan, in_database
 from balados_db.report import Report
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def carry_out(
     with road.about(lambda: plan.identity):
         refuse_read_only(plan.identity)  # before anybody is asked for a phrase
         if session.approved is not None:
-            _refuse_other(plan, session.approved)
+            refuse_other(plan, session.approved)
         if plan.destructive:
             session.refuse_disagreement()
         if dry_run or plan.is_empty:
@@ -55,7 +55,7 @@ def carry_out(
             clear_progress(session.options)
 
 
-def _refuse_other(plan: Plan, approved: PlanFile) -> None:
+def refuse_other(plan: Plan, approved: PlanFile) -> None:
     """Raises StalePlan where the plan that was approved is not the one that is made now."""
     from balados_db import __version__
     from balados_db.planning.plan import Danger
@@ -66,7 +66,8 @@ def _refuse_other(plan: Plan, approved: PlanFile) -> None:
         if approved.made_by == __version__:
             raise
         said = f"it was made by balados-db {approved.made_by}, and this is {__version__}"
-        raise StalePlan(**{**exc.facts, "changes": f"{said}; {exc.facts['changes']}"}) from exc
+        with in_database(exc.database):
+            raise StalePlan(**{**exc.facts, "changes": f"{said}; {exc.facts['changes']}"}) from exc
 
 
 def show_preview(plan: Plan, session: Session, *, asking: bool) -> None:

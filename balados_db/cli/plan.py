@@ -17,6 +17,7 @@ from balados_db.manifest.place import working_directory
 from balados_db.report import Report
 
 if TYPE_CHECKING:
+    from balados_db.model import Identity
     from balados_db.plan_file import PlanFile
     from balados_db.planning.plan import Plan
 
@@ -96,9 +97,6 @@ class Planned(ReportingCommand):
         made: Report = ctx.invoke(self.callback, session, **ctx.params, **consent, dry_run=True)
         if made.plan is None:
             raise OneDatabase(command="plan", names=", ".join(made.databases), hint="narrow it with --schema S")
-        if made.plan.sites:
-            names = ", ".join(site.name for site in made.plan.sites)
-            raise OneDatabase(command="plan", names=names, hint="look at it with --dry-run; a plan file is for one")
         file = plan_file(made.plan, words, session)
         if path is not None:
             write_plan_file(file, path)
@@ -164,7 +162,7 @@ def _path(ctx: click.Context) -> list[str]:
 
 def plan_file(plan: Plan, words: tuple[str, ...], session: Session) -> PlanFile:
     """What is kept of a plan."""
-    from balados_db.plan_file import Target, new_plan_file
+    from balados_db.plan_file import new_plan_file
     from balados_db.rendering.envelope import steps_of
 
     identity = plan.identity
@@ -174,7 +172,8 @@ def plan_file(plan: Plan, words: tuple[str, ...], session: Session) -> PlanFile:
         command=plan.command,
         arguments=list(words),
         manifest=str(session.manifest.file.absolute()),
-        target={name: getattr(identity, name) for name in Target.__struct_fields__},
+        target=_target(identity),
+        targets={site.name: _target(site.identity) for site in plan.sites},
         digest=plan.digest,
         danger=plan.danger.value,
         phrase=plan.phrase,
@@ -185,6 +184,12 @@ def plan_file(plan: Plan, words: tuple[str, ...], session: Session) -> PlanFile:
         warnings=list(plan.warnings),
         facts=plan.facts,
     )
+
+
+def _target(identity: Identity) -> dict[str, Any]:
+    from balados_db.plan_file import Target
+
+    return {name: getattr(identity, name) for name in Target.__struct_fields__}
 
 
 plan = Planning(

@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from balados_db.errors import StalePlan, in_database
 from balados_db.execution.course import Course
-from balados_db.execution.executor import afterwards, grace_of, not_given_back, refuse_read_only
+from balados_db.execution.executor import afterwards, grace_of, not_given_back, refuse_read_only, refuse_unfenced
 from balados_db.execution.orders import Orders, Outcome
 from balados_db.execution.planners import are_ignored, look_at_part
-from balados_db.execution.run import Run, Tracker
+from balados_db.execution.run import Progress, Run, Tracker
 from balados_db.execution.transaction import atomic
 from balados_db.execution.unfinished import told_what_is_done
 from balados_db.model import Manifest
+from balados_db.plan_file import PlanFile
 from balados_db.planning.across import plan_reset_across
+from balados_db.planning.facts import changes
 from balados_db.planning.ground import Ground
 from balados_db.planning.plan import Phase, Plan, Site
 from balados_db.planning.request import ResetRequest
 from balados_db.planning.reset import fence_of, preconditions_of
 from balados_db.planning.shape import Whole
 from balados_db.planning.together import together
+from balados_db.postgres import plans
 from balados_db.postgres.catalog import Look, read_state
 from balados_db.postgres.connection import translated
 from balados_db.postgres.locking import fence, pid_of
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 Connections = Mapping[str, "Connection[Any]"]  # by the database's name in the manifest
+Processes = Mapping[str, int]  # of the fences, likewise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,17 @@ class AcrossOrders:
     request: ResetRequest
     parts: Mapping[str, Orders]
     wait_for_projectors: bool = False
+    approved: PlanFile | None = None  # as in the orders of one database
+
+    @property
+    def course(self) -> Course:
+        """How far the run is, over all databases."""
+        return next(iter(self.parts.values())).course
+
+    @property
+    def progress(self) -> Progress | None:
+        """Who is told each step."""
+        return next(iter(self.parts.values())).progress
 
     def together(self, conns: Connections) -> Whole:
         """All databases as one."""
@@ -57,13 +72,11 @@ class AcrossOrders:
         with in_database(name), translated("look"):
             return look_at_part(Look(conn=conn, manifest=part.manifest, ours=ours), part.files, self.request, whole)
 
-    def plan(self, conns: Connections, whole: Whole, guards: Connections | None = None) -> Plan:
+    def plan(self, conns: Connections, whole: Whole, fences: Processes | None = None) -> Plan:
         """Look everywhere and plan. Behind our own fences nobody counts as live."""
-        ours = {name: (pid_of(guard),) for name, guard in (guards or {}).items()}
+        ours = {name: (pid,) for name, pid in (fences or {}).items()}
         grounds = {name: self.look(name, conn, whole, ours.get(name, ())) for name, conn in conns.items()}
-        return plan_reset_across(
-            grounds, ignore_live=are_ignored(self.manifest, self.wait_for_projectors, bool(guards))
-        )
+        return plan_reset_across(grounds, ignore_live=are_ignored(self.manifest, self.wait_for_projectors, bool(ours)))
 
 
 def plan_across(orders: AcrossOrders) -> Plan:
@@ -92,47 +105,55 @@ def execute_across(plan: Plan, orders: AcrossOrders) -> Outcome:
     if plan.is_empty:
         return Outcome(done=())
     orders = _on_one_course(orders)
-    course = next(iter(orders.parts.values())).course
-    course.begin()
+    orders.course.begin()
     cut: list[str] = []
     with ExitStack() as opened:
         conns = _opened(orders, opened)
         with ExitStack() as fences:
-            guards = {site.name: _fenced(site, orders, fences, cut) for site in plan.sites}
-            whole = orders.together(conns)
-            _refuse_other(plan, orders.plan(conns, whole, guards))
-            _phases(plan, orders, conns, guards, whole, course)
+            ours = {site.name: _fenced(site, orders, fences, cut) for site in plan.sites}
+            work = _Work(plan=plan, orders=orders, conns=conns, fences=ours, whole=orders.together(conns))
+            _refuse_stale(plan, orders.plan(conns, work.whole, ours))
+            _phases(work)
         slipped = [text for site in plan.sites for text in afterwards(site.fence, orders.parts[site.name])]
-    return Outcome(done=course.done, warnings=(*not_given_back(course.done), *slipped, *dict.fromkeys(cut)))
+    done = orders.course.done
+    return Outcome(done=done, warnings=(*not_given_back(done), *slipped, *dict.fromkeys(cut)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """A plan that is carried out, with what it takes in every database."""
+
+    plan: Plan
+    orders: AcrossOrders
+    conns: Connections
+    fences: Processes
+    whole: Whole
 
 
 def _on_one_course(orders: AcrossOrders) -> AcrossOrders:
     """All databases are one run: what is committed in any of them is committed."""
-    course = next(iter(orders.parts.values())).course
-    return replace(orders, parts={name: replace(part, course=course) for name, part in orders.parts.items()})
+    return replace(orders, parts={name: replace(part, course=orders.course) for name, part in orders.parts.items()})
 
 
-def _fenced(site: Site, orders: AcrossOrders, fences: ExitStack, cut: list[str]) -> Connection[Any]:
+def _fenced(site: Site, orders: AcrossOrders, fences: ExitStack, cut: list[str]) -> int:
+    """Put one up; its process."""
     part = orders.parts[site.name]
     with in_database(site.name):
-        return fences.enter_context(fence(part.open, site.fence, part.patience, grace_of(part, cut)))
+        return pid_of(fences.enter_context(fence(part.open, site.fence, part.patience, grace_of(part, cut))))
 
 
-def _phases(
-    plan: Plan, orders: AcrossOrders, conns: Connections, guards: Connections, whole: Whole, course: Course
-) -> None:
+def _phases(work: _Work) -> None:
     """One after the other, each in its database; all fences must stand at every commit."""
-    fenced = [(conns[site.name], pid_of(guards[site.name])) for site in plan.sites]
-    tell = orders.parts[plan.sites[0].name].progress
-    tracker = Tracker(tell=tell, total=len(plan.steps)) if tell else None
+    plan, orders = work.plan, work.orders
+    fenced = [(work.conns[site.name], work.fences[site.name]) for site in plan.sites]
+    tracker = Tracker(tell=orders.progress, total=len(plan.steps)) if orders.progress else None
     entered: set[str] = set()
-    with told_what_is_done(plan, course):
-        for phase in plan.phases:
-            name = _place(phase)
-            part, run = orders.parts[name], _run(plan, phase, orders, conns[name], guards[name], tracker)
-            sure = _nothing if name in entered else _sure(plan, orders, name, conns[name], guards[name], whole)
+    with told_what_is_done(plan, orders.course):
+        for number, phase in enumerate(plan.phases):
+            name, last = _place(phase), number == len(plan.phases) - 1
+            sure = _make_sure(work, name, first=number == 0, entering=name not in entered, last=last)
             with in_database(name):
-                atomic(run, part, fenced, sure)
+                atomic(_run(work, phase, tracker), orders.parts[name], fenced, sure)
             entered.add(name)
 
 
@@ -141,61 +162,63 @@ def _place(phase: Phase) -> str:
     return phase.database
 
 
-def _run(
-    plan: Plan,
-    phase: Phase,
-    orders: AcrossOrders,
-    conn: Connection[Any],
-    guard: Connection[Any],
-    tracker: Tracker | None,
-) -> Run:
-    part = orders.parts[_place(phase)]
+def _run(work: _Work, phase: Phase, tracker: Tracker | None) -> Run:
+    name = _place(phase)
+    part = work.orders.parts[name]
     return Run(
-        conn=conn,
+        conn=work.conns[name],
         manifest=part.manifest,
         files=part.files,
-        plan=plan,
+        plan=work.plan,
         phase=phase,
         client=socket.gethostname(),
         progress=tracker,
-        ours=(pid_of(guard),),
+        ours=(work.fences[name],),
     )
 
 
 # ── still the same ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _refuse_other(shown: Plan, fresh: Plan) -> None:
+def _refuse_stale(shown: Plan, fresh: Plan) -> None:
     """Behind the fences, before the first transaction: nothing is committed in one where another is not as it was."""
+    fresh.refuse_other(shown.facts, shown.danger)
     for was, now in zip(shown.sites, fresh.sites, strict=True):
         with in_database(was.name):
-            _compare(was, now.preconditions, now.fence.ids)
-    if shown.digest != fresh.digest:
-        raise StalePlan(changes="its steps", planned=shown.digest, now=fresh.digest)
+            refuse_unfenced(was.fence, now.fence)
 
 
-def _nothing() -> None:
-    """Later transactions of a database find what the first one left."""
+def _make_sure(work: _Work, name: str, *, first: bool, entering: bool, last: bool) -> Callable[[], None]:
+    """Under the locks: when a database is entered, what was seen there without them is still so. Later transactions
+    find what the first one left.
 
-
-def _sure(
-    plan: Plan, orders: AcrossOrders, name: str, conn: Connection[Any], guard: Connection[Any], whole: Whole
-) -> Callable[[], None]:
-    """Under the locks of a database's first transaction: what was seen there without them is still so."""
-    site = next(site for site in plan.sites if site.name == name)
+    A plan file is used up in the first of all, and done with in the last, which is in the same database.
+    """
+    conn, approved = work.conns[name], work.orders.approved
 
     def sure() -> None:
-        ground = orders.look(name, conn, whole, (pid_of(guard),))
-        fence = fence_of(ground.state, ground.manifest, ground.shape)
-        now = preconditions_of(ground.state, ground.manifest, ground.files, ground.shape)
-        _compare(site, now, fence.ids)
+        if first and approved is not None:
+            plans.refuse_used(conn, approved)
+        if entering:
+            _refuse_changed(work, name)
+        if first and approved is not None:
+            plans.use_up(conn, approved)
+        if last and approved is not None:
+            plans.end(conn, approved)
 
     return sure
 
 
-def _compare(site: Site, now: Mapping[str, Any], ids: tuple[int, ...]) -> None:
-    changes = [key for key, value in site.preconditions.items() if now.get(key) != value]
-    if changes:
-        raise StalePlan(changes=", ".join(changes))
-    if not set(ids) <= set(site.fence.ids):
-        raise StalePlan(changes="subscriptions were made since it was planned")
+def _refuse_changed(work: _Work, name: str) -> None:
+    shown = next(site for site in work.plan.sites if site.name == name)
+    ground = work.orders.look(name, work.conns[name], work.whole, (work.fences[name],))
+    assert ground.state.identity is not None
+    now = Site(
+        name=name,
+        identity=ground.state.identity,
+        fence=fence_of(ground.state, ground.manifest, ground.shape),
+        preconditions=preconditions_of(ground.state, ground.manifest, ground.files, ground.shape),
+    )
+    if changed := changes(shown.facts, now.facts):
+        raise StalePlan(changes="; ".join(changed), changed=changed)
+    refuse_unfenced(shown.fence, now.fence)

@@ -193,11 +193,14 @@ def _make_sure(
 
 
 def _refuse_stale(shown: Plan, fresh: Plan) -> None:
-    """Raises StalePlan where this is not what was confirmed, or where somebody subscribed anew since: a new row has a
-    new lock, which nobody holds off.
-    """
+    """Raises StalePlan where this is not what was confirmed, or where somebody subscribed anew since."""
     fresh.refuse_other(shown.facts, shown.danger)
-    if fresh.fence is not None and not set(fresh.fence.ids) <= set(shown.fence.ids if shown.fence else ()):
+    refuse_unfenced(shown.fence, fresh.fence)
+
+
+def refuse_unfenced(shown: Fence | None, fresh: Fence | None) -> None:
+    """A row that was made since has a lock of its own, which nobody holds off. Raises StalePlan."""
+    if fresh is not None and not set(fresh.ids) <= set(shown.ids if shown else ()):
         raise StalePlan(changes="subscriptions were made since it was planned")
 
 

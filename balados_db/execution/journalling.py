@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 from balados_db.execution.run import Run, handles
 from balados_db.planning import steps
-from balados_db.postgres import journal
+from balados_db.postgres import journal, plans
 from balados_db.postgres.rights import read_rights
 
 
@@ -29,5 +29,6 @@ def note_progress(step: steps.NoteProgress, run: Run) -> None:
 
 @handles(steps.CloseJournal)
 def close_journal(step: steps.CloseJournal, run: Run) -> None:
-    """Nothing is left to be finished."""
+    """Nothing is left to be finished, nor of a plan file that began it."""
     journal.close_journal(run.conn)
+    plans.end_begun_resets(run.conn)

@@ -47,6 +47,7 @@ def plan_reset_across(grounds: Grounds, *, ignore_live: bool = False) -> Plan:
     whole = _whole(grounds)
     plans = {name: _planned(name, ground, whole, ignore_live) for name, ground in grounds.items()}
     first = next(iter(plans.values()))
+    sites = tuple(_site(name, plan) for name, plan in plans.items())
     phases = across_phases(grounds)
     return replace(
         first,
@@ -66,9 +67,9 @@ def plan_reset_across(grounds: Grounds, *, ignore_live: bool = False) -> Plan:
         fence=Fence(),  # each site has its own
         preconditions={
             "order": [(phase.name, phase.database) for phase in phases],
-            "databases": {name: _precondition(plan) for name, plan in plans.items()},
+            "databases": {site.name: site.facts for site in sites},
         },
-        sites=tuple(_site(name, plan) for name, plan in plans.items()),
+        sites=sites,
     )
 
 
@@ -115,13 +116,6 @@ def _merged(parts: tuple[StartsOver, ...]) -> StartsOver:
 def _site(name: str, plan: Plan) -> Site:
     assert plan.identity is not None
     return Site(name=name, identity=plan.identity, fence=plan.fence or Fence(), preconditions=plan.preconditions)
-
-
-def _precondition(plan: Plan) -> dict[str, object]:
-    """Which database it is, and what the plan depends on there."""
-    assert plan.identity is not None
-    where = (plan.identity.system_identifier, plan.identity.database_oid, plan.identity.database)
-    return {"where": where, **plan.preconditions}
 
 
 # ── what only several databases can get wrong ────────────────────────────────────────────────────────────
@@ -181,7 +175,8 @@ def _phases(grounds: dict[str, Ground]) -> tuple[Phase, ...]:
         note = NoteProgress(done=len(phases) + 1, phases=total)
         phases.append(_in(name, finish(grounds[name], (WriteReceipt(), note))))
     phases.append(_in(last, finish(grounds[last], (CloseJournal(), WriteReceipt()))))
-    return (*phases, *(_in(name, Phase(name="close", steps=(CloseJournal(),))) for name in others))
+    # The database that was the first is the last: it knows of the plan file, and whether anything of it is left.
+    return (*phases, *(_in(name, Phase(name="close", steps=(CloseJournal(),))) for name in reversed(others)))
 
 
 def _in(database: str, phase: Phase) -> Phase:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from balados_db.model import CheckpointTable, DatabaseState, Files, Manifest
+from balados_db.model import CheckpointTable, DatabaseState, Files, Identity, Manifest
 from balados_db.planning.steps import listed
 
 Facts = Mapping[str, Any]
 
 
 # ── what a plan depends on ───────────────────────────────────────────────────────────────────────────────
+
+
+def facts_of(identity: Identity | None, preconditions: Facts) -> dict[str, object]:
+    """Which database it is, and what is depended on there."""
+    where = identity and {
+        "system_identifier": identity.system_identifier,
+        "database_oid": identity.database_oid,
+        "database": identity.database,
+    }
+    return {"target": where, "preconditions": dict(preconditions)}
 
 
 def migration_facts(state: DatabaseState, files: Files, names: Iterable[str]) -> dict[str, object]:
@@ -68,19 +78,56 @@ def _deed(checkpoint: CheckpointTable) -> dict[str, object]:
 
 
 def changes(before: Facts, after: Facts) -> tuple[str, ...]:
-    """Say what is not the same, each in a few words; nothing where nothing changed. Both as `plain` makes them."""
+    """Say what is not the same, each in a few words; nothing where nothing changed. Both as `plain` makes them.
+
+    Where one of several databases alone is another than it was, `changed_database` says which.
+    """
     if before == after:
         return ()
+    found = _apart(before, after) if _databases(before) or _databases(after) else _in_one(before, after)
+    return tuple(found) or tuple(_rest(before, after)) or ("something that this version does not name",)
+
+
+def changed_database(before: Facts, after: Facts) -> str | None:
+    """The only one of several databases that is not as it was, by its name in the manifest."""
+    changed = _changed(before, after)
+    return changed[0] if len(changed) == 1 else None
+
+
+def _databases(facts: Facts) -> Mapping[str, Facts]:
+    return _part(facts, "databases")
+
+
+def _changed(before: Facts, after: Facts) -> list[str]:
+    was, now = _databases(before), _databases(after)
+    return [name for name in was if was[name] != now.get(name)] if was.keys() == now.keys() else []
+
+
+def _apart(before: Facts, after: Facts) -> Iterator[str]:
+    """Of several databases each by itself."""
+    was, now = _databases(before), _databases(after)
+    if was.keys() != now.keys():
+        yield f"the databases that it concerns: {_names(was)} when it was planned, now {_names(now)}"
+        return
+    changed = _changed(before, after)
+    for name in changed:
+        yield from (f"in {name}: {t}" if len(changed) > 1 else t for t in changes(was[name], now[name]))
+
+
+def _names(databases: Mapping[str, Facts]) -> str:
+    return " and ".join(databases) or "one alone"
+
+
+def _in_one(before: Facts, after: Facts) -> tuple[str, ...]:
     target = tuple(_target(before.get("target") or {}, after.get("target") or {}))
     if target:
         return target  # of another database everything else is different as well
-    found = [
+    return tuple(
         text
         for key, words in _WORDS.items()
         for text in words(_part(before, key), _part(after, key))
         if _part(before, key) != _part(after, key)
-    ]
-    return tuple(found) or tuple(_rest(before, after)) or ("something that this version does not name",)
+    )
 
 
 def _part(facts: Facts, key: str) -> Facts:

@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import Any
 
 from balados_db.canonical import digest, plain
-from balados_db.errors import StalePlan
+from balados_db.errors import StalePlan, in_database
 from balados_db.model import Identity, Session, TableName, Trigger
-from balados_db.planning.facts import changes
+from balados_db.planning.facts import changed_database, changes, facts_of
 from balados_db.planning.steps import OpenJournal, Step
 
 
@@ -142,6 +142,12 @@ class Site:
     fence: Fence
     preconditions: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What of this database the plan depends on, in the form of a plan's own facts."""
+        facts: dict[str, Any] = plain(facts_of(self.identity, self.preconditions))
+        return facts
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -198,17 +204,10 @@ class Plan:
         Rows, bytes, positions and connections move by themselves and are left out; so is the danger, which can follow
         from rows. What a plan file keeps, and what can be compared: nothing but lists, dicts, texts and numbers.
         """
-        where = self.identity and {
-            "system_identifier": self.identity.system_identifier,
-            "database_oid": self.identity.database_oid,
-            "database": self.identity.database,
-        }
         steps = [{"step": step.id, **asdict(step)} for step in self.steps]
         trigger = asdict(self.trigger) if self.trigger else None
         said = {"command": self.command, "scope": self.scope, "phrase": self.phrase, "trigger": trigger}
-        facts: dict[str, Any] = plain(
-            {**said, "target": where, "steps": steps, "preconditions": dict(self.preconditions)}
-        )
+        facts: dict[str, Any] = plain({**said, "steps": steps, **facts_of(self.identity, self.preconditions)})
         return facts
 
     @cached_property
@@ -219,13 +218,14 @@ class Plan:
     def refuse_other(self, facts: Mapping[str, Any], danger: Danger) -> None:
         """Refuse to pass for another plan, whose facts these are and which was said to be as dangerous as `danger`.
 
-        Raises StalePlan, which names what changed.
+        Raises StalePlan, which names what changed, and the database where that is one of several.
         """
         changed = changes(facts, self.facts)
         if self.danger.is_worse_than(danger):
             changed += (f"its danger: it was {danger.value}, and is {self.danger.value}",)
         if changed:
-            raise StalePlan(changes="; ".join(changed), changed=changed, planned=digest(facts), now=self.digest)
+            with in_database(changed_database(facts, self.facts)):
+                raise StalePlan(changes="; ".join(changed), changed=changed, planned=digest(facts), now=self.digest)
 
 
 def in_shell(words: tuple[str, ...]) -> str:

@@ -62,3 +62,9 @@ def use_up(conn: Connection[Any], file: PlanFile) -> None:
 def end(conn: Connection[Any], file: PlanFile) -> None:
     """Note, in the last transaction, that nothing of it is left."""
     conn.execute(query("end_plan").format(own=OWN), {"id": file.id})
+
+
+def end_begun_resets(conn: Connection[Any]) -> None:
+    """Note, when the journal is closed, that whichever plan opened it has nothing left to be done."""
+    if existing_tables(conn, [TABLE]):
+        conn.execute(query("end_begun_resets").format(own=OWN))

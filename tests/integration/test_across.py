@@ -11,11 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from balados_db.canonical import digest
 from balados_db.embedded import EmbeddedServer
 from tests import holding
 from tests.apart import VERSIONS, Apart, manifest_apart
@@ -386,6 +388,195 @@ def test_a_plan_that_is_stale_in_one_of_them_changes_neither(
 
     assert caught.value.database == name
     assert apart.snapshot() == before
+
+
+# ── a plan as a file ─────────────────────────────────────────────────────────────────────────────────────
+
+PLANNED = ("reset", "--projections", "--projector-grace", "0")
+CONFIRMED = ("--confirm", "DELETE", "--json")
+
+
+def written(apart: Apart, manifest: Path, file: Path, *words: str) -> dict[str, Any]:
+    """A plan file's content."""
+    done = command(apart, manifest, "plan", *(words or PLANNED), "--out", str(file))
+    assert done.status == 0, done.err
+    content: dict[str, Any] = json.loads(file.read_text())
+    return content
+
+
+def applied(apart: Apart, manifest: Path, file: Path, *words: str, **env: str) -> Result:
+    return command(apart, manifest, "apply", str(file), *(words or CONFIRMED), **env)
+
+
+def test_a_plan_of_both_is_one_file_that_works_once(apart: Apart, manifest: Path, tmp_path: Path) -> None:
+    """It names both, changes neither, needs its phrase; then it is used up, and a new one of the same content works."""
+    clean, before = hashes(apart), apart.snapshot()
+    found = written(apart, manifest, file := tmp_path / "plan.json")
+
+    assert {name: target["database"] for name, target in found["targets"].items()} == {
+        "main": apart.main.name,
+        "events": apart.events.name,
+    }
+    assert {step["database"] for step in found["steps"]} == {"main", "events"}
+    dry = applied(apart, manifest, file, "--dry-run", "--json")
+    assert (dry.status, dry.json["changed"], dry.json["plan"]["digest"]) == (0, False, found["digest"])
+    for words in (("--json",), ("--confirm", "delete", "--json")):
+        assert applied(apart, manifest, file, *words).status == 3
+    assert apart.snapshot() == before
+
+    done = applied(apart, manifest, file)
+    assert (done.status, done.json["changed"]) == (0, True), done.out
+    assert done.json["result"]["plan_file"]["id"] == found["id"]
+    is_done(apart)
+    for words in (CONFIRMED, ("--dry-run", "--json")):
+        again = applied(apart, manifest, file, *words)
+        assert (again.status, again.code, again.json["next_actions"]) == (7, "plan_already_applied", [])
+
+    assert catch_up(apart) == 0
+    assert hashes(apart) == clean
+    same = written(apart, manifest, second := tmp_path / "second.json")
+    assert (same["digest"], same["facts"]) == (found["digest"], found["facts"])
+    assert applied(apart, manifest, file).code == "plan_already_applied"
+    assert applied(apart, manifest, second).status == 0
+    assert apart.main.value("select count(*) from balados_db.applied_plan where ended_at is not null") == 2
+
+
+CHANGES = {
+    "a column in one": ({"main": "alter table users.subscriptions add extra int"}, "main", "structure of users"),
+    "a subscription in the other": (
+        {"events": "insert into events.subscriptions (stream_uuid, subscription_name, last_seen) values ('$all', 'X', 3)"},
+        "events",
+        "a checkpoint of X in events.subscriptions is new",
+    ),
+    "something in both": (
+        {
+            "main": "create table users.another (id int)",
+            "events": "delete from events.subscriptions where subscription_name = 'PopularityProjector'",
+        },
+        None,
+        "in events: a checkpoint of PopularityProjector in events.subscriptions is gone; in main: structure of users",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_plan_of_both_is_stale_when_one_of_them_changed(
+    change: str, apart: Apart, manifest: Path, tmp_path: Path
+) -> None:
+    """Exit 7 says what changed and where, whatever the phrase, in a dry run too; nothing is done in either."""
+    statements, where, said = CHANGES[change]
+    written(apart, manifest, file := tmp_path / "plan.json")
+    for name, statement in statements.items():
+        {"main": apart.main, "events": apart.events}[name].execute(statement)
+    before = apart.snapshot()
+
+    for words in (CONFIRMED, ("--dry-run", "--json")):
+        refused = applied(apart, manifest, file, *words)
+
+        assert (refused.status, refused.code, refused.json["changed"]) == (7, "stale_plan", False), refused.out
+        error = refused.json["errors"][0]
+        assert error["database"] == where
+        assert said in error["message"]
+    assert apart.snapshot() == before
+
+
+def test_a_plan_of_both_is_for_these_two(
+    apart: Apart, manifest: Path, tmp_path: Path, new_database: Callable[..., Database]
+) -> None:
+    """A copy behind one of the names is another database; a manifest in which all lies in one is another plan."""
+    written(apart, manifest, file := tmp_path / "plan.json")
+    copied = new_database(apart.events.name)
+    before = (*apart.snapshot(), copied.snapshot())
+
+    other = applied(apart, manifest, file, *CONFIRMED, EVENTS_URL=copied.url)
+    assert (other.status, other.code, other.json["errors"][0]["database"]) == (7, "stale_plan", "events")
+    assert (
+        f"it was made for database {apart.events.name}, and this is {copied.name}" in other.json["errors"][0]["message"]
+    )
+
+    alone = written(apart, manifest, tmp_path / "alone.json", "reset", "--schema", "system")
+    assert alone["targets"] == {}
+    forged = {**json.loads(file.read_text()), "arguments": alone["arguments"]}
+    forged["checksum"] = digest({key: value for key, value in forged.items() if key != "checksum"})
+    (tmp_path / "forged.json").write_text(json.dumps(forged))
+    fewer = applied(apart, manifest, tmp_path / "forged.json")
+    assert (fewer.status, fewer.code) == (7, "stale_plan"), fewer.out
+    assert "the databases that it concerns: events and main when it was planned" in fewer.json["errors"][0]["message"]
+    assert (*apart.snapshot(), copied.snapshot()) == before
+
+
+def test_two_at_once_apply_a_plan_of_both_once(apart: Apart, manifest: Path, tmp_path: Path) -> None:
+    """Exactly one does it; the others say that it is done or that one is at it."""
+    written(apart, manifest, file := tmp_path / "plan.json")
+
+    with ThreadPoolExecutor(3) as pool:
+        ends = [run.result() for run in [pool.submit(applied, apart, manifest, file) for _ in range(3)]]
+
+    assert sorted(end.status for end in ends)[0] == 0, [end.out for end in ends]
+    assert {end.code for end in ends if end.status} <= {"plan_already_applied", "lock_held", "projectors_live"}
+    assert len([end for end in ends if end.status]) == 2
+    is_done(apart)
+    assert apart.main.rows("balados_db.receipt") == 1
+
+
+def test_an_apply_that_is_killed_at_a_commit_uses_the_file_up_and_is_resumed(
+    template: Apart, manifest: Path, new_database: Callable[..., Database], tmp_path: Path
+) -> None:
+    """Before the first commit nothing is used up. After it the file says what finishes it: its command, or a new plan."""
+    clean = hashes(template)
+    starts = first_steps(lambda *w: command(template, manifest, *w), *PLANNED)
+    for number, step in enumerate(starts.values()):
+        apart, file = copy(template, new_database), tmp_path / f"plan-{number}.json"
+        written(apart, manifest, file, *PLANNED)
+        Held(apart, manifest, step, "apply", str(file), "--confirm", "DELETE").kill()
+        gone(apart)
+        if number == 0:
+            assert open_journals(apart) == [0, 0]
+            assert applied(apart, manifest, file).status == 0
+            is_done(apart)
+            continue
+
+        again = applied(apart, manifest, file)
+        assert (again.status, again.code) == (7, "plan_already_applied"), again.out
+        assert again.json["next_actions"] == [["balados-db", *PLANNED[:-1], "0.0"]]
+        assert command(apart, manifest, "status").status == 4
+        catch_up(apart)
+        if number % 2:
+            done = command(apart, manifest, *again.json["next_actions"][0][1:], *CONFIRMED)
+        else:
+            written(apart, manifest, second := tmp_path / f"second-{number}.json", *PLANNED)
+            done = applied(apart, manifest, second)
+        assert done.status == 0, (step, done.out)
+        is_done(apart)
+        assert catch_up(apart) == 0
+        assert hashes(apart) == clean, step
+        over = applied(apart, manifest, file)
+        assert (over.code, over.json["next_actions"]) == ("plan_already_applied", [])
+
+
+def test_an_apply_that_fails_in_the_middle_says_how_to_go_on(apart: Apart, manifest: Path, tmp_path: Path) -> None:
+    """Exit 9 with the command; what fails before the first commit has used nothing up."""
+    written(apart, manifest, file := tmp_path / "plan.json")
+    starts = first_steps(lambda *w: command(apart, manifest, *w), *PLANNED)
+    with apart.events.connect() as subscriber:
+        take_lock(subscriber, apart)
+        assert applied(apart, manifest, file).code == "projectors_live"
+    eventually(lambda: applied(apart, manifest, file, "--dry-run").status == 0)
+
+    held = Held(apart, manifest, starts["empty 1 of 1", "main"], "apply", str(file), "--confirm", "DELETE")
+    apart.events.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'balados-db/%' and datname = current_database()"
+    )
+    result = held.go_on()
+
+    assert (result.status, result.json["errors"][0]["code"], result.json["changed"]) == (9, "unfinished", True)
+    assert result.json["next_actions"] == [["balados-db", "reset", "--projections"]]
+    assert applied(apart, manifest, file).code == "plan_already_applied"
+    assert command(apart, manifest, *result.json["next_actions"][0][1:], *CONFIRMED).status == 0
+    is_done(apart)
+
+
+# ── how far it reaches ───────────────────────────────────────────────────────────────────────────────────
 
 
 def test_each_scope_reaches_as_far_as_it_says(

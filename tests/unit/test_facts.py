@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from balados_db.canonical import canonical, digest, plain
-from balados_db.planning.facts import changes
+from balados_db.planning.facts import changed_database, changes
 from balados_db.planning.plan import Danger
 
 HERE = {"system_identifier": "7", "database": "club", "database_oid": 5}
@@ -94,6 +94,32 @@ def test_what_changed_is_named(case: str) -> None:
 
     found = changes(facts(), facts(**changed))
 
+    assert len(found) == len(said)
+    for text, words in zip(found, said, strict=True):
+        assert words in text
+
+
+APART = {"main": facts(), "log": facts()}
+WHERE: dict[str, tuple[dict[str, Any], list[str], str | None]] = {
+    "one of them": ({**APART, "log": facts(structure={})}, ["structure of stats"], "log"),
+    "both of them": (
+        {"main": facts(structure={}), "log": facts(target={**HERE, "database_oid": 6})},
+        ["in main: structure of stats", "in log: database club was made anew"],
+        None,
+    ),
+    "one more": ({**APART, "charts": facts()}, ["main and log when it was planned, now main and log and charts"], None),
+    "one alone": ({}, ["main and log when it was planned, now one alone"], None),
+}
+
+
+@pytest.mark.parametrize("case", WHERE)
+def test_what_changed_is_named_with_its_database(case: str) -> None:
+    """Where one alone is another, the error names it; where several are, each text does."""
+    now, said, where = WHERE[case]
+    before, after = facts(databases=APART), facts(databases=now)
+
+    assert changed_database(before, after) == where
+    found = changes(before, after)
     assert len(found) == len(said)
     for text, words in zip(found, said, strict=True):
         assert words in text

@@ -73,7 +73,7 @@ def test_positions_are_at_the_origin_everywhere_before_any_table_is_emptied() ->
         *(("begin", "main"), ("begin", "charts"), ("begin", "log-store")),
         *(("empty 1 of 1", "main"), ("empty 1 of 1", "charts")),
         *(("finish", "main"), ("finish", "charts"), ("finish", "log-store")),
-        *(("close", "main"), ("close", "charts")),
+        *(("close", "charts"), ("close", "main")),
     ]
     kinds = [type(step) for step in plan.steps]
     rewound = max(n for n, kind in enumerate(kinds) if kind is RewindCheckpoints)
@@ -81,7 +81,7 @@ def test_positions_are_at_the_origin_everywhere_before_any_table_is_emptied() ->
     forgotten = min(n for n, kind in enumerate(kinds) if kind is ForgetCheckpoints)
     assert rewound < emptied[0] < emptied[-1] < forgotten
     assert places(plan, OpenJournal) == ["main", "charts", "log-store"]
-    assert places(plan, CloseJournal) == ["log-store", "main", "charts"]
+    assert places(plan, CloseJournal) == ["log-store", "charts", "main"]
 
 
 def test_each_journal_knows_all_that_was_begun() -> None:
@@ -120,6 +120,12 @@ def test_what_changes_one_database_alone_is_one_transaction() -> None:
     assert order(plan) == [("reset", "main")]
     assert [site.name for site in plan.sites] == ["main", "log-store"]
     assert plan.sites[1].fence.ids == (11, 12, 13)
+
+
+def test_it_ends_in_the_database_in_which_it_began() -> None:
+    """There a plan file is used up by the first transaction and done with in the last: one row tells both."""
+    plan = plan_reset_across(grounds())
+    assert plan.phases[0].database == plan.phases[-1].database
 
 
 def test_the_digest_covers_every_database() -> None:

@@ -31,3 +31,10 @@ values (%(id)s, %(digest)s, %(command)s, %(arguments)s, %(planned_at)s, %(client
 update {own}.applied_plan
    set ended_at = pg_catalog.clock_timestamp()
  where id = %(id)s
+
+-- end_begun_resets --
+-- What was left of them is done, by their command or by another plan: nothing of them is to be finished any more.
+update {own}.applied_plan
+   set ended_at = pg_catalog.clock_timestamp()
+ where ended_at is null
+   and command = 'reset'
