@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from balados_db.exits import ExitStatus as ExitStatus
     from balados_db.finding import Finding as Finding
     from balados_db.library.database import Database as Database
+    from balados_db.library.database import Databases as Databases
     from balados_db.library.database import connect as connect
     from balados_db.library.database import read_state as read_state
     from balados_db.library.database import status as status
@@ -57,7 +58,7 @@ _NAMES = {
     "errors": "BaladosDbError Busy NotConfirmed Protected StalePlan Unreachable UsageError",
     "exits": "ExitStatus",
     "finding": "Finding",
-    "library.database": "Database connect read_state status",
+    "library.database": "Database Databases connect read_state status",
     "library.deeds": "execute rebuild_status rebuild_wait",
     "library.plans": "Prepared plan_adopt plan_create plan_environment plan_init plan_migrate plan_reset plan_rollback "
     "plan_up",

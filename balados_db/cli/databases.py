@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from balados_db.answers.answer import Target
 from balados_db.cli.session import Session
 from balados_db.errors import BaladosDbError, PartlyDone, SameDatabase, in_database
-from balados_db.model import MAIN, DatabaseState, Identity
+from balados_db.model import MAIN, DatabaseState
 from balados_db.report import Report
 
 T = TypeVar("T")
@@ -32,6 +32,8 @@ def look_at_each(session: Session, look: One) -> Report:
 
 def read_all(session: Session) -> dict[str, DatabaseState]:
     """The state of every database, by name. Raises SameDatabase."""
+    from balados_db.planning.together import refuse_same
+
     states = {part.database or MAIN: state for part, state in ((p, _about(p, _state)) for p in session.parts)}
     refuse_same({name: state.identity for name, state in states.items()})
     return states
@@ -62,6 +64,8 @@ def carry_out_in_each(
     parts = session.parts if parts is None else parts
     if len(parts) == 1:
         return one(parts[0], dry_run=dry_run)
+    from balados_db.planning.together import refuse_same
+
     _refuse_same_urls(parts)
     planned = _each(parts, partial(one, dry_run=True))
     refuse_same({name: report.plan.identity if report.plan else None for name, report in planned.items()})
@@ -123,19 +127,6 @@ def _refuse_same_urls(parts: Sequence[Session]) -> None:
             names = f"{seen[target]!r} and {part.database!r}"
             raise SameDatabase(names=names, database=database, server=server)
         seen[target] = _name(part)
-
-
-def refuse_same(identities: Mapping[str, Identity | None]) -> None:
-    """Refuse two names for one database: one run would stand in its own way. Raises SameDatabase."""
-    seen: dict[tuple[str, int], str] = {}
-    for name, identity in identities.items():
-        if identity is None:
-            continue
-        place = (identity.system_identifier, identity.database_oid)
-        if place in seen:
-            names = f"{seen[place]!r} and {name!r}"
-            raise SameDatabase(names=names, database=identity.database, server=identity.server)
-        seen[place] = name
 
 
 def _together(session: Session, reports: dict[str, Report]) -> Report:

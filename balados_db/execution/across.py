@@ -13,6 +13,7 @@ from balados_db.execution.course import Course
 from balados_db.execution.executor import afterwards, grace_of, not_given_back, refuse_read_only, refuse_unfenced
 from balados_db.execution.orders import Orders, Outcome
 from balados_db.execution.planners import are_ignored, look_at_part
+from balados_db.execution.road import reported
 from balados_db.execution.run import Progress, Run, Tracker
 from balados_db.execution.transaction import atomic
 from balados_db.execution.unfinished import told_what_is_done
@@ -25,11 +26,12 @@ from balados_db.planning.plan import Phase, Plan, Site
 from balados_db.planning.request import ResetRequest
 from balados_db.planning.reset import fence_of, preconditions_of
 from balados_db.planning.shape import Whole
-from balados_db.planning.together import together
+from balados_db.planning.together import refuse_same, together
 from balados_db.postgres import plans
 from balados_db.postgres.catalog import Look, read_state
 from balados_db.postgres.connection import translated
 from balados_db.postgres.locking import fence, pid_of
+from balados_db.report import Report
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -59,12 +61,13 @@ class AcrossOrders:
         return next(iter(self.parts.values())).progress
 
     def together(self, conns: Connections) -> Whole:
-        """All databases as one."""
-        states = []
+        """All databases as one. Raises SameDatabase."""
+        states = {}
         for name, conn in conns.items():
             with in_database(name), translated("look"):
-                states.append(read_state(Look(conn=conn, manifest=self.parts[name].manifest)))
-        return Whole(manifest=self.manifest, state=together(states))
+                states[name] = read_state(Look(conn=conn, manifest=self.parts[name].manifest))
+        refuse_same({name: state.identity for name, state in states.items()})
+        return Whole(manifest=self.manifest, state=together(tuple(states.values())))
 
     def look(self, name: str, conn: Connection[Any], whole: Whole, ours: tuple[int, ...]) -> Ground:
         """What there is in one of the databases."""
@@ -86,12 +89,24 @@ def plan_across(orders: AcrossOrders) -> Plan:
         return orders.plan(conns, orders.together(conns))
 
 
+def planned_together(*_: Any) -> Plan:
+    """The planner of one of several databases alone: there is none."""
+    raise AssertionError("a reset of several databases is planned in all of them at once")
+
+
 def _opened(orders: AcrossOrders, opened: ExitStack) -> dict[str, Connection[Any]]:
     conns = {}
     for name, part in orders.parts.items():
         with in_database(name):
             conns[name] = opened.enter_context(part.open())
     return conns
+
+
+def carry_out_across(plan: Plan, orders: AcrossOrders, command: str) -> Report:
+    """Carry out a plan that has its consent, then set off what the manifest wants after a reset."""
+    outcome = execute_across(plan, orders)
+    opens = [part.open for part in orders.parts.values()]
+    return reported(plan, outcome, command, orders.manifest, opens, orders.course)
 
 
 def execute_across(plan: Plan, orders: AcrossOrders) -> Outcome:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from balados_db.errors import BaladosDbError, NoDatabase
 from balados_db.execution.course import Course
 from balados_db.execution.executor import execute
-from balados_db.execution.orders import Open, Orders, Planner
+from balados_db.execution.orders import Open, Orders, Outcome, Planner
 from balados_db.execution.trigger import pull
 from balados_db.model import Identity, Manifest
 from balados_db.planning.plan import Plan
@@ -61,17 +61,24 @@ def _to_be(open_: Open, database: str) -> Identity:
 def carry_out(plan: Plan, orders: Orders, command: str) -> Report:
     """Carry out a plan that needs no consent or has it, then set off what the manifest wants after a reset."""
     outcome = execute(plan, orders)
+    return reported(plan, outcome, command, orders.manifest, [orders.open], orders.course)
+
+
+def reported(
+    plan: Plan, outcome: Outcome, command: str, manifest: Manifest, opens: Sequence[Open], course: Course
+) -> Report:
+    """Say what was done, and set off what the manifest wants after a reset."""
     report = Report(
         command=command,
         plan=plan,
         done=outcome.done,
         warnings=(*plan.warnings, *outcome.warnings),
-        next=next_of(plan),
+        next=_next_of(plan),
     )
-    return report if plan.trigger is None else pulled(report, plan, orders.manifest, [orders.open], orders.course)
+    return report if plan.trigger is None else _pulled(report, plan, manifest, opens, course)
 
 
-def pulled(report: Report, plan: Plan, manifest: Manifest, opens: Sequence[Open], course: Course) -> Report:
+def _pulled(report: Report, plan: Plan, manifest: Manifest, opens: Sequence[Open], course: Course) -> Report:
     """The report with what the manifest sets off once the reset is done; a receipt has a number in one database."""
     receipts = [step.details["receipt"] for step in report.done if "receipt" in step.details]
     receipt = receipts[-1] if receipts and len(opens) == 1 else None
@@ -79,7 +86,7 @@ def pulled(report: Report, plan: Plan, manifest: Manifest, opens: Sequence[Open]
     return replace(report, done=(*report.done, *found.done), warnings=(*report.warnings, *found.warnings))
 
 
-def next_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
+def _next_of(plan: Plan) -> tuple[tuple[str, ...], ...]:
     """What to run when a plan is carried out."""
     if any(isinstance(step, ForgetCheckpoints) for step in plan.steps):
         return (("balados-db", "rebuild", "wait"),)

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
 
-from balados_db.errors import NotConfirmed
-from balados_db.execution import road, watching
+from balados_db.errors import NotConfirmed, in_database
+from balados_db.execution import watching
 from balados_db.execution.executor import refuse_read_only
-from balados_db.execution.orders import Orders
 from balados_db.execution.run import Progress
-from balados_db.library.database import Database, opened
+from balados_db.library.database import Database, Databases, opened
 from balados_db.library.plans import Prepared
 from balados_db.manifest.lookup import declared_projector
 from balados_db.planning.rebuild import Course
@@ -28,29 +27,23 @@ def execute(plan: Prepared, *, confirm: str | None = None, progress: Progress | 
 
     Under the locks everything is looked at and planned again: raises StalePlan where that is another plan. Raises
     NotConfirmed, TargetsDisagree where no `url` was given and the sources name several databases, ReadOnlyServer, Busy,
-    ConnectionLost, Unfinished (part of a reset in several transactions is committed), and whatever a step raises.
+    ConnectionLost, Unfinished (part of a reset in several transactions, or in several databases, is committed: planned
+    and executed again it is finished), and whatever a step raises.
     """
-    database = plan.database
-    refuse_read_only(plan.identity)
-    if plan.destructive:
-        agreement.refuse_disagreement(database.url, database.part)
+    for place in plan.places:
+        with in_database(place.name):
+            refuse_read_only(plan.identity_of(place.name))
+            if plan.destructive:
+                agreement.refuse_disagreement(place.url, place.part)
     if plan.is_empty:
         return Report(command=plan.command, plan=plan, warnings=plan.warnings)
     if plan.destructive and confirm != plan.phrase:
         reason = "confirm is not given" if confirm is None else "confirm is not this plan's phrase"
         raise NotConfirmed(reason=reason, hint="show what the plan destroys; whoever agrees gives plan.phrase")
-    orders = Orders(
-        manifest=database.part,
-        files=database.migrations,
-        open=partial(opened, database),
-        planner=plan.planner,
-        patience=plan.patience,
-        progress=progress,
-    )
-    return road.carry_out(plan, orders, plan.command)
+    return plan.carry_out(plan, progress)
 
 
-def rebuild_status(database: Database, *, projectors: Iterable[str] = ()) -> Course:
+def rebuild_status(database: Database | Databases, *, projectors: Iterable[str] = ()) -> Course:
     """How far these projectors are, or all. Of one look no rate can be told: who is behind is looked at twice."""
     with _watching(database, projectors) as eye:
         course = eye.look_patiently()
@@ -61,7 +54,7 @@ def rebuild_status(database: Database, *, projectors: Iterable[str] = ()) -> Cou
 
 
 def rebuild_wait(
-    database: Database,
+    database: Database | Databases,
     *,
     projectors: Iterable[str] = (),
     timeout: float | None = None,
@@ -79,7 +72,8 @@ def rebuild_wait(
         return eye.course
 
 
-def _watching(database: Database, projectors: Iterable[str]) -> AbstractContextManager[watching.Eye]:
+def _watching(database: Database | Databases, projectors: Iterable[str]) -> AbstractContextManager[watching.Eye]:
     manifest = database.part
     names = tuple(declared_projector(manifest, name).name for name in dict.fromkeys(projectors))
-    return watching.watching([(partial(opened, database), manifest)], manifest, names)
+    parts = [(partial(opened, part), part.part) for part in database.parts]
+    return watching.watching(parts, manifest, names)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any, Literal
@@ -11,9 +11,11 @@ from psycopg import Connection
 
 from balados_db.errors import AcrossDatabases, UsageError
 from balados_db.execution import planners, road
-from balados_db.execution.orders import Planner
+from balados_db.execution.across import AcrossOrders, carry_out_across, plan_across, planned_together
+from balados_db.execution.orders import Orders, Planner
+from balados_db.execution.run import Progress
 from balados_db.execution.scratch import compare
-from balados_db.library.database import Database, opened
+from balados_db.library.database import Database, Databases, opened
 from balados_db.manifest.lookup import declared_schema
 from balados_db.model import MAIN, Manifest, SchemaKind, Scope
 from balados_db.planning import adopt
@@ -25,15 +27,15 @@ from balados_db.planning.together import concerned
 from balados_db.postgres.catalog import Look, read_state
 from balados_db.postgres.connection import translated
 from balados_db.postgres.locking import Patience
+from balados_db.report import Report
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared(Plan):
     """A plan, and where and how to carry it out. `phrase` is None where it destroys nothing."""
 
-    database: Database = field(repr=False)
-    planner: Planner = field(repr=False)
-    patience: Patience = field(repr=False)
+    places: tuple[Database, ...] = field(repr=False)
+    carry_out: Callable[[Prepared, Progress | None], Report] = field(repr=False)
 
 
 def plan_create(database: Database, *, schemas: Iterable[str] | None = None) -> Prepared:
@@ -68,7 +70,7 @@ def plan_migrate(
 
 
 def plan_reset(
-    database: Database,
+    database: Database | Databases,
     *,
     scope: Scope | str | None = None,
     schema: str | None = None,
@@ -82,7 +84,8 @@ def plan_reset(
     """A reset of a scope: "projections", "system", "events" or "all"; narrowed to a schema or a projector.
 
     A schema alone means the scope of its kind, a projector alone projections. `way` forces what the plan else decides.
-    Raises UsageError, what protects what is kept (`Protected`), and ProjectorsLive.
+    Of `Databases` the plan is of those that the reset reaches into. Raises UsageError, what protects what is kept
+    (`Protected`; AcrossDatabases where a `Database` alone is not all that it reaches into), and ProjectorsLive.
     """
     _one_of("scope", scope, [known.value for known in Scope])
     _one_of("way", way, ["empty", "recreate"])
@@ -97,11 +100,16 @@ def plan_reset(
         with_dependents=with_dependents,
         verify_rows=verify_rows,
     )
-    _refuse_other_database(database, request)
+    patience = Patience(locks=database.lock_timeout, projectors=wait_for_projectors, grace=projector_grace)
+    names = concerned(database.manifest, request)
+    if isinstance(database, Databases):
+        if len(names) > 1:
+            return _across(tuple(database[name] for name in names), request, patience)
+        database = database[names[0]]
+    _refuse_other_database(database, names)
     planner = planners.reset_planner(
         database.part, database.migrations, request, wait_for_projectors=wait_for_projectors > 0
     )
-    patience = Patience(locks=database.lock_timeout, projectors=wait_for_projectors, grace=projector_grace)
     return _prepared(database, planner, patience)
 
 
@@ -154,9 +162,43 @@ def _prepared(
     database: Database, planner: Planner, patience: Patience | None = None, missing: Plan | None = None
 ) -> Prepared:
     plan = road.look_and_plan(partial(opened, database), planner, missing, database.source.database)
-    facts = {f.name: getattr(plan, f.name) for f in fields(Plan)}
-    return Prepared(
-        **facts, database=database, planner=planner, patience=patience or Patience(locks=database.lock_timeout)
+
+    def carry_out(prepared: Prepared, progress: Progress | None) -> Report:
+        orders = _orders(database, planner, patience or Patience(locks=database.lock_timeout), progress)
+        return road.carry_out(prepared, orders, prepared.command)
+
+    return Prepared(**_facts(plan), places=(database,), carry_out=carry_out)
+
+
+def _across(places: tuple[Database, ...], request: ResetRequest, patience: Patience) -> Prepared:
+    """One plan of what a reset does in all of these."""
+
+    def orders(progress: Progress | None = None) -> AcrossOrders:
+        return AcrossOrders(
+            manifest=places[0].manifest,
+            request=request,
+            parts={str(place.name): _orders(place, planned_together, patience, progress) for place in places},
+            wait_for_projectors=patience.projectors > 0,
+        )
+
+    def carry_out(prepared: Prepared, progress: Progress | None) -> Report:
+        return carry_out_across(prepared, orders(progress), prepared.command)
+
+    return Prepared(**_facts(plan_across(orders())), places=places, carry_out=carry_out)
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    return {f.name: getattr(plan, f.name) for f in fields(Plan)}
+
+
+def _orders(database: Database, planner: Planner, patience: Patience, progress: Progress | None) -> Orders:
+    return Orders(
+        manifest=database.part,
+        files=database.migrations,
+        open=partial(opened, database),
+        planner=planner,
+        patience=patience,
+        progress=progress,
     )
 
 
@@ -164,8 +206,8 @@ def _declared(manifest: Manifest, schema: str) -> str:
     return declared_schema(manifest, schema).name
 
 
-def _refuse_other_database(database: Database, request: ResetRequest) -> None:
+def _refuse_other_database(database: Database, names: tuple[str, ...]) -> None:
     """A reset of one database must not leave half of it in another. Raises AcrossDatabases."""
-    names = concerned(database.manifest, request)
     if set(names) - {database.part.database or MAIN}:
-        raise AcrossDatabases(command="plan_reset", names=", ".join(names), hint="")
+        hint = "plan it in all of them: plan_reset(Databases(manifest), …)"
+        raise AcrossDatabases(command="plan_reset", names=", ".join(names), hint=hint)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from balados_db.model import DatabaseState, Manifest, Ties
+from balados_db.errors import SameDatabase
+from balados_db.model import DatabaseState, Identity, Manifest, Ties
 from balados_db.planning.request import ResetRequest
 from balados_db.planning.shape import chosen
 
@@ -25,6 +26,20 @@ def concerned(manifest: Manifest, request: ResetRequest) -> tuple[str, ...]:
         touched |= {manifest.database_of(checkpoint.table.schema) for checkpoint in manifest.checkpoints}
         touched |= {store.database} if store and store.layout and store.layout.shows_life else set()
     return tuple(name for name in manifest.parts if name in touched)
+
+
+def refuse_same(identities: Mapping[str, Identity | None]) -> None:
+    """Refuse two names for one database: one run would stand in its own way. Raises SameDatabase."""
+    seen: dict[tuple[str, int, str], str] = {}
+    for name, identity in identities.items():
+        if identity is None:
+            continue
+        # By its name as well: all that are not there yet have the oid 0.
+        place = (identity.system_identifier, identity.database_oid, identity.database)
+        if place in seen:
+            names = f"{seen[place]!r} and {name!r}"
+            raise SameDatabase(names=names, database=identity.database, server=identity.server)
+        seen[place] = name
 
 
 def together(states: Sequence[DatabaseState]) -> DatabaseState:

@@ -1,5 +1,6 @@
 """Databases for tests: a template that is made once, clones of it, and nothing left behind.
 
+Where the manifest declares several databases, there is a template of each and a test gets a clone of each.
 Only databases whose names begin with the project's prefix are ever made or dropped. What an earlier run left because
 it was killed is known by a lock that each run holds while it lives.
 """
@@ -52,21 +53,25 @@ class Databases:
             raise
 
     def new(self) -> Database:
-        """Make a migrated database. Raises TemplateFailed with what `balados-db up` said."""
+        """Make a migrated database, and those beside it; the first of the manifest is the answer.
+
+        Raises TemplateFailed with what `balados-db up` said.
+        """
         self._made += 1
         database = self._named(f"{self.project.prefix}{self._run}_{self._made}")
         self._template = self._template or self._complete()
         try:
             self._clone(database)
         except errors.InvalidCatalogName:  # a run with newer files took this template for a stale one
+            self.drop(database)
             self._template = self._complete()
             self._clone(database)
         return database
 
     def drop(self, database: Database) -> None:
-        """Drop one of ours, whoever is connected to it."""
+        """Drop one of ours and those beside it, whoever is connected to them."""
         assert database.name.startswith(f"{self.project.prefix}{self._run}_")
-        self._do("drop_database", database=database.name)
+        self._drop_all(_names(database))
 
     def close(self) -> None:
         """Drop what this run made, but for the template."""
@@ -86,15 +91,22 @@ class Databases:
         """The name of a template that is there and was made from the files as they are; others are dropped."""
         with self._alone():
             name = self._newest()
-            self._drop_all(other for other in self._existing(self.project.templates) if other != name)
+            kept = self.project.named(name).values()
+            self._drop_all(other for other in self._existing(self.project.templates) if other not in kept)
             return name
 
     def _newest(self) -> str:
-        while not self._existing(name := self.project.template):
+        while not set(self.project.named(name := self.project.template).values()) <= set(self._existing(name)):
             self._build()
             if name == self.project.template:  # and no file has changed meanwhile
-                self._do("finish_template", building=self.project.building, template=name)
+                self._finish(name)
         return name
+
+    def _finish(self, name: str) -> None:
+        built, wanted = (self.project.named(stem).values() for stem in (self.project.building, name))
+        for building, template in zip(built, wanted, strict=True):
+            self._do("drop_database", database=template)  # one of several, where not all of them were there
+            self._do("finish_template", building=building, template=template)
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
@@ -114,14 +126,16 @@ class Databases:
         if name == self._failed[0]:
             raise TemplateFailed(problem=self._failed[1])
         building = self._named(self.project.building)
-        self._do("drop_database", database=building.name)
-        self._do("create_database", database=building.name)
+        self._drop_all(_names(building))
+        for each in _names(building):
+            self._do("create_database", database=each)
         up = building.run("up")
         if up.returncode:
-            self._do("drop_database", database=building.name)
+            self._drop_all(_names(building))
             self._failed = (name, up.stderr.strip() or up.stdout.strip())
             raise TemplateFailed(problem=self._failed[1])
-        self._do("close_template", building=building.name)
+        for each in _names(building):
+            self._do("close_template", building=each)
 
     # ── the server ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -142,11 +156,15 @@ class Databases:
                 self._drop_all(self._existing(f"{mine}{run}_"))
                 self._execute("unlock_key", key=mine + run)
 
-    def _named(self, name: str) -> Database:
-        return Database(name, url_of(self._source.parts, name), self.project.manifest.file)
+    def _named(self, stem: str) -> Database:
+        system: dict[str, Database] = {}
+        for part, name in self.project.named(stem).items():
+            system[part] = Database(name, url_of(self._source.parts, name), self.project.manifest.file, system)
+        return next(iter(system.values()))
 
     def _clone(self, database: Database) -> None:
-        self._do("clone_database", database=database.name, template=self._template)
+        for name, template in zip(_names(database), self.project.named(self._template).values(), strict=True):
+            self._do("clone_database", database=name, template=template)
 
     def _drop_all(self, names: Iterable[str]) -> None:
         for name in names:
@@ -161,3 +179,8 @@ class Databases:
 
     def _do(self, block: str, **names: str) -> None:
         self._conn.execute(query(block).format(**{key: sql.Identifier(name) for key, name in names.items()}))
+
+
+def _names(database: Database) -> list[str]:
+    """Those of all databases of the same test."""
+    return [each.name for each in database.system.values()]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Events:
-    """The event store of one test's database, and the positions in it, by the manifest's layout."""
+    """The event store of one test, and the positions, wherever they lie, by the manifest's layout."""
 
     def __init__(self, database: Database, manifest: Manifest) -> None:
         self._database, self._manifest = database, manifest
@@ -44,7 +44,7 @@ class Events:
         if store is None or layout is None or layout.append is None:
             raise NoAppend(layout=repr(layout.name) if layout else "of a manifest without an event store")
         event = {"stream": stream, "type": type, "data": json.dumps(data or {}), "metadata": json.dumps(metadata or {})}
-        with self._database.connect() as conn:
+        with self._database[store.database].connect() as conn:
             row = conn.execute(in_store(layout.append, store.name), event).fetchone()
             assert row is not None
             return int(row[0])
@@ -61,11 +61,13 @@ class Events:
             raise UnknownSubscriber(
                 file=str(self._manifest.file), name=name, hint=f"did you mean {near[0]!r}?" if near else "declare it"
             )
-        with self._database.connect(row_factory=namedtuple_row) as conn, conn.transaction():
-            existing = existing_tables(conn, [c.table for c in self._manifest.checkpoints])
-            for place in self._manifest.checkpoints:
-                if place.table in existing and (name in projectors or not place.refuses_undeclared):
-                    self._record(conn, place, {"projector": name, "position": position})
+        for database in self._manifest.parts:
+            places = self._manifest.part(database).checkpoints
+            with self._database[database].connect(row_factory=namedtuple_row) as conn, conn.transaction():
+                existing = existing_tables(conn, [place.table for place in places])
+                for place in places:
+                    if place.table in existing and (name in projectors or not place.refuses_undeclared):
+                        self._record(conn, place, {"projector": name, "position": position})
 
     def _record(self, conn: Connection[Any], place: CheckpointTable, row: Mapping[str, Any]) -> None:
         if not isinstance(place.position, str) or not isinstance(place.projector, str):

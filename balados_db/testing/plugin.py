@@ -179,6 +179,9 @@ def balados_databases(balados_server: str, balados_manifest: Path) -> Iterator[D
 def balados_database(balados_databases: Databases) -> Iterator[Database]:
     """A migrated database for this test alone, as `balados-db up` makes it; dropped after the test.
 
+    Where the manifest declares several it is the main one, and `balados_database["events"]` is another of the same
+    test; `.run` works on all of them.
+
     `.url` and `.name`; `.connect()`, an autocommit psycopg connection; `.execute(sql, parameters)`, the rows;
     `.value(sql, parameters)`, the first column of the first row;
     `.run("reset", "--projections", "--confirm", "DELETE")`, the command on this database, as a completed process.

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balados_db import __version__
-from balados_db.errors import AcrossDatabases
 from balados_db.manifest.loading import load_manifest
-from balados_db.model import MAIN
 
 if TYPE_CHECKING:
     from balados_db.model import Manifest
@@ -22,15 +20,15 @@ MADE_BY_PYTHON = "__pycache__"
 class Project:
     """Names of databases: `balados_test_PROJECT_template_CONTENT`, `…_building`, and `…_RUN_NUMBER` for each test.
 
+    Where the manifest declares several databases, the second has `_1` behind it, and so on.
+
     PROJECT stands for the manifest's place, so that two checkouts never drop each other's databases; CONTENT for all
     that a template is made from.
     """
 
     def __init__(self, file: Path) -> None:
-        """Read the manifest. Raises what `load_manifest` does, and AcrossDatabases."""
+        """Read the manifest. Raises what `load_manifest` does."""
         self.manifest = load_manifest(file)
-        if self.manifest.parts != (MAIN,):  # one that lies elsewhere has a URL of its own: a real one
-            raise AcrossDatabases(names=", ".join(self.manifest.parts), command="the pytest plugin")
         self.prefix = f"{PREFIX}{_short(str(self.manifest.file).encode())}_"
         self.templates = f"{self.prefix}template_"
         self.building = f"{self.prefix}building"
@@ -39,6 +37,10 @@ class Project:
     def template(self) -> str:
         """The name of the template that the files of this moment make."""
         return f"{self.templates}{_short(*_contents(self.manifest))}"
+
+    def named(self, stem: str) -> dict[str, str]:
+        """A name for each of the manifest's databases, by its name there; the first is `stem` itself."""
+        return {part: f"{stem}_{number}" if number else stem for number, part in enumerate(self.manifest.parts)}
 
 
 def _short(*parts: bytes) -> str:

@@ -55,6 +55,28 @@ def test_one_command_makes_both_ready(run: Run, apart: Apart) -> None:
     assert f"events: {apart.events.name}" in run("status").out
 
 
+def test_databases_that_are_not_there_are_all_created(
+    run: Run, apart: Apart, new_database: Callable[..., Database]
+) -> None:
+    """Two that are missing on one server are two; two names for one that is missing are refused all the same."""
+    server = new_database()
+    missing = {
+        variable: Database(f"{database.name}_new", f"{database.url}_new")
+        for variable, database in (("DATABASE_URL", apart.main), ("EVENTS_URL", apart.events))
+    }
+    env = {variable: database.url for variable, database in missing.items()}
+    try:
+        assert run("up", env={**env, "EVENTS_URL": env["DATABASE_URL"]}).code == "same_database"
+        assert run("up", "--dry-run", env=env).status == 0
+        made = run("up", "--json", env=env)
+        assert made.status == 0, made.out
+        assert [schemas(database) for database in missing.values()] == [{"system", "users"}, {"events"}]
+        assert run("status", "--check", env=env).status == 0
+    finally:
+        for database in missing.values():
+            server.execute(f'drop database if exists "{database.name}" with (force)')
+
+
 def test_what_only_looks_looks_everywhere(run: Run, ready: Apart) -> None:
     """verify, doctor, docs, history, rebuild and the stamp answer for both."""
     verified = run("verify", "--json")

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from balados_db.embedded import EmbeddedServer
+from balados_db.testing.project import Project
 from balados_db.testing.server import container_problem
 from tests.conftest import IMAGE, ROOT, clean_environment
 
@@ -68,10 +69,12 @@ def run_pytest() -> Run:
     return run
 
 
-def templates(server: str) -> dict[str, int]:
-    """Templates of everybody's on a server, with their oids."""
+def templates(server: str, manifest: Path | None = None) -> dict[str, int]:
+    """Templates on a server, with their oids: those of a manifest, or everybody's."""
+    prefix = Project(manifest).templates if manifest else "balados_test_"
+    chosen = "select datname, oid::int from pg_database where datname ~ '_template_' and starts_with(datname, %s)"
     with psycopg.connect(server) as conn:
-        return dict(conn.execute("select datname, oid::int from pg_database where datname ~ '_template_'").fetchall())
+        return dict(conn.execute(chosen, [prefix]).fetchall())
 
 
 def test_a_service_is_tested_with_two_workers_and_one_template(
@@ -80,11 +83,11 @@ def test_a_service_is_tested_with_two_workers_and_one_template(
     """Its tests pass, each with its own database; the template is made once, and used again by the next run."""
     counted = tmp_path / "counted"
     (service / "migrations" / "shelf" / "0002_counted.py").write_text(COUNTED.format(file=str(counted)))
-    before = templates(server)
+    manifest = service / "balados-db.toml"
 
     first = run_pytest(service, "-n", "2", BALADOS_DB_TEST_URL=server)
-    made = {name: oid for name, oid in templates(server).items() if name not in before}
-    options = ("--balados-url", server, "--balados-manifest", str(service / "balados-db.toml"))
+    made = templates(server, manifest)
+    options = ("--balados-url", server, "--balados-manifest", str(manifest))
     second = run_pytest(
         tmp_path, *options, str(service / "tests" / "test_members.py"), "-c", str(service / "pyproject.toml")
     )
@@ -94,7 +97,37 @@ def test_a_service_is_tested_with_two_workers_and_one_template(
     assert "balados-db: the server that was named; manifest balados-db.toml\n" in first.stdout
     assert len(made) == 1
     assert counted.read_text() == "x"
-    assert {name: oid for name, oid in templates(server).items() if name not in before} == made
+    assert templates(server, manifest) == made
+
+
+APART = """
+import pytest
+
+@pytest.mark.parametrize("number", range(4))
+def test_both(balados_database, balados_events, number):
+    balados_events.checkpoint("LoansProjector", balados_events.append("a", "BookLent", {"book": "Dune"}))
+    balados_database.execute("insert into shelf.loans values ('Dune', 'ada')")
+    assert balados_database["log"].value("select count(*) from journal.events") == 1
+    done = balados_database.run("reset", "--projections", "--confirm", "DELETE", "--projector-grace", "0")
+    assert done.returncode == 0, done.stderr
+    assert balados_database.value("select count(*) from shelf.loans") == 0
+    assert balados_database["log"].value("select count(*) from journal.subscriptions") == 0
+"""
+
+
+def test_several_databases_have_a_template_each(service: Path, tmp_path: Path, server: str, run_pytest: Run) -> None:
+    """Two workers share the templates, which are made once; each test has its own of both, and resets across them."""
+    counted, manifest = tmp_path / "counted", service / "balados-db.toml"
+    (service / "migrations" / "shelf" / "0002_counted.py").write_text(COUNTED.format(file=str(counted)))
+    text = manifest.read_text().replace('kind = "event_store"', 'kind = "event_store"\ndatabase = "log"')
+    manifest.write_text(text.replace("[schemas.members]", '[databases.log]\nurl = "${LOG_URL}"\n\n[schemas.members]'))
+    (service / "tests" / "test_apart.py").write_text(APART)
+
+    run = run_pytest(service, "-n", "2", "tests/test_apart.py", BALADOS_DB_TEST_URL=server, LOG_URL=server)
+
+    assert "4 passed" in run.stdout, run.stdout + run.stderr
+    assert counted.read_text() == "x"
+    assert len(templates(server, manifest)) == 2
 
 
 def chosen(kind: str) -> dict[str, str]:

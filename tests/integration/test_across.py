@@ -6,8 +6,6 @@ Killed at every commit with a projector started in the gap, resumed, refused, cu
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,17 +17,28 @@ import pytest
 
 from balados_db.canonical import digest
 from balados_db.embedded import EmbeddedServer
-from tests import holding
-from tests.apart import VERSIONS, Apart, manifest_apart
-from tests.conftest import COMMAND, ROOT, Database, Result, clean_environment
+from tests.apart import (
+    EVENTS,
+    PROJECTED,
+    Apart,
+    Held,
+    catch_up,
+    command,
+    copy,
+    eventually,
+    first_steps,
+    gone,
+    hashes,
+    is_done,
+    made,
+    manifest_apart,
+    open_journals,
+    positions,
+    prepare,
+)
+from tests.conftest import Database, Result
 
 Run = Callable[..., Result]
-PROJECTOR = ROOT / "examples" / "projector"
-EVENTS = 60
-PROJECTED = (
-    *("users.subscriptions", "users.play_statuses", "users.user_privacy"),
-    *("public.public_events", "public.podcast_popularity"),
-)
 PROJECTIONS = ("reset", "--projections", "--confirm", "DELETE", "--projector-grace", "0")
 
 
@@ -43,19 +52,7 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def template(new_database: Callable[..., Database], manifest: Path) -> Apart:
-    """Both databases, with events that the projectors have read."""
-    apart = Apart(new_database(prefix="main"), new_database(prefix="events"))
-    prepare(apart, manifest)
-    return apart
-
-
-def prepare(apart: Apart, manifest: Path) -> None:
-    made = command(apart, manifest, "up")
-    assert made.status == 0, made.err
-    apart.main.execute(VERSIONS)
-    words = [sys.executable, str(PROJECTOR / "store.py"), "--url", apart.events.url, "--events", str(EVENTS)]
-    subprocess.run(words, check=True, capture_output=True, timeout=60)
-    assert catch_up(apart) == 0
+    return made(new_database, manifest)
 
 
 @pytest.fixture
@@ -64,94 +61,9 @@ def apart(template: Apart, new_database: Callable[..., Database]) -> Apart:
     return copy(template, new_database)
 
 
-def copy(template: Apart, new_database: Callable[..., Database]) -> Apart:
-    return Apart(new_database(template.main.name), new_database(template.events.name))
-
-
-def command(apart: Apart, manifest: Path, *words: str, **env: str) -> Result:
-    done = subprocess.run(
-        [*COMMAND, "--manifest", str(manifest), *words],
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        env=clean_environment(**{**apart.env, **env}),
-        timeout=90,
-        check=False,
-    )
-    return Result(done.returncode, done.stdout, done.stderr, words)
-
-
 @pytest.fixture
 def run(apart: Apart, manifest: Path) -> Run:
     return lambda *words, **env: command(apart, manifest, *words, **env)
-
-
-def catch_up(apart: Apart) -> int:
-    """Run every projector until it has nothing left to do; its exit status."""
-    urls = ("--url", apart.events.url, "--tables-url", apart.main.url)
-    words = [sys.executable, str(PROJECTOR / "projector.py"), *urls, "--all", "--until-caught-up", "--retry-interval"]
-    return subprocess.run([*words, "0.2"], capture_output=True, timeout=60, check=False).returncode
-
-
-def hashes(apart: Apart) -> dict[str, str]:
-    one = "select md5(string_agg(t::text, '|' order by t::text)) from {} t"
-    return {table: apart.main.value(one.format(table)) for table in PROJECTED}
-
-
-def positions(apart: Apart) -> tuple[set[int], set[int]]:
-    """Those of the projectors in the events' database and in the tables'; 0 is the origin."""
-    known = "select last_seen from events.subscriptions where subscription_name like '%Projector'"
-    versions = "select last_seen_event_number from public.projection_versions"
-    return {row[0] for row in apart.events.execute(known)}, {row[0] for row in apart.main.execute(versions)}
-
-
-def open_journals(apart: Apart) -> list[int]:
-    """How many each of them has open."""
-
-    def count(database: Database) -> int:
-        there = database.value("select to_regclass('balados_db.journal') is not null")
-        return database.value("select count(*) from balados_db.journal where ended_at is null") if there else 0
-
-    return [count(apart.main), count(apart.events)]
-
-
-def is_done(apart: Apart) -> None:
-    """Empty, forgotten, nothing left to be finished, no event touched, a receipt in both."""
-    assert [apart.main.rows(table) for table in PROJECTED] == [0] * len(PROJECTED)
-    assert positions(apart) == (set(), set())
-    assert open_journals(apart) == [0, 0]
-    assert apart.events.rows("events.events") == EVENTS
-    assert apart.main.rows("balados_db.receipt") >= 1
-    assert apart.events.rows("balados_db.receipt") >= 1
-
-
-class Held(holding.Held):
-    """A reset that stands still before one of its steps."""
-
-    def __init__(self, apart: Apart, manifest: Path, step: int, *words: str) -> None:
-        super().__init__(step, "--manifest", str(manifest), *words, **apart.env)
-
-
-def gone(apart: Apart) -> None:
-    for database in (apart.main, apart.events):
-        ours = "select count(*) from pg_stat_activity where application_name like 'balados-db/%' and datname = current_database()"
-        eventually(lambda database=database, ours=ours: not database.value(ours))
-
-
-def eventually(claim: Callable[[], Any], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not claim():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def first_steps(run: Run, *words: str) -> dict[tuple[str, str], int]:
-    """The number of the first step of each transaction, by its name and its database."""
-    plan = run(*words, "--dry-run", "--json").json["plan"]
-    found: dict[tuple[str, str], int] = {}
-    for number, step in enumerate(plan["steps"], start=1):
-        found.setdefault((step["phase"], step["database"]), number)
-    return found
 
 
 # ── the promises ─────────────────────────────────────────────────────────────────────────────────────────
@@ -220,7 +132,7 @@ def test_killed_at_every_commit_with_a_projector_started_in_the_gap(
             continue
         status = command(apart, manifest, "status", "--json")
         assert status.status == 4
-        assert status.json["next_actions"] == [["balados-db", "reset", "--projections", way]]
+        assert status.json["next_actions"] == [["balados-db", "reset", "--projections", way, "--manifest", str(manifest)]]
 
         projected = catch_up(apart)  # whatever it meets: its tables may be gone
         if step >= starts["finish", "main"]:  # they are empty, so what it lacks now it would lack for ever
@@ -345,7 +257,7 @@ def test_a_database_that_is_lost_in_the_middle_leaves_something_to_finish(
 
     error = result.json["errors"][0]
     assert (result.status, error["code"], result.json["changed"]) == (9, "unfinished", True), result.out
-    assert result.json["next_actions"] == [["balados-db", "reset", "--projections"]]
+    assert result.json["next_actions"] == [["balados-db", "reset", "--projections", "--manifest", str(manifest)]]
     assert hashes(apart) == clean
     assert run(*PROJECTIONS).status == 0
     is_done(apart)
@@ -366,18 +278,17 @@ def test_a_plan_that_is_stale_in_one_of_them_changes_neither(
     apart: Apart, manifest: Path, name: str, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Exit 7: it is looked at again in both, behind the fences, before the first transaction."""
-    from balados_db.cli.across import _nobody
     from balados_db.cli.options import CommonOptions
     from balados_db.cli.session import Session
     from balados_db.errors import StalePlan
-    from balados_db.execution.across import AcrossOrders, execute_across, plan_across
+    from balados_db.execution.across import AcrossOrders, execute_across, plan_across, planned_together
     from balados_db.model import Scope
     from balados_db.planning.request import ResetRequest
 
     for variable, url in apart.env.items():
         monkeypatch.setenv(variable, url)
     session = Session("reset", CommonOptions(manifest=str(manifest)))
-    parts = {str(part.database): part.orders(_nobody) for part in session.parts}
+    parts = {str(part.database): part.orders(planned_together) for part in session.parts}
     orders = AcrossOrders(manifest=session.manifest, request=ResetRequest(scope=Scope.PROJECTIONS), parts=parts)
     plan = plan_across(orders)
     {"main": apart.main, "events": apart.events}[name].execute(change)
@@ -513,7 +424,12 @@ def test_two_at_once_apply_a_plan_of_both_once(apart: Apart, manifest: Path, tmp
         ends = [run.result() for run in [pool.submit(applied, apart, manifest, file) for _ in range(3)]]
 
     assert sorted(end.status for end in ends)[0] == 0, [end.out for end in ends]
-    assert {end.code for end in ends if end.status} <= {"plan_already_applied", "lock_held", "projectors_live"}
+    assert {end.code for end in ends if end.status} <= {
+        "plan_already_applied",
+        "lock_held",
+        "lock_timeout",
+        "projectors_live",
+    }
     assert len([end for end in ends if end.status]) == 2
     is_done(apart)
     assert apart.main.rows("balados_db.receipt") == 1
@@ -538,7 +454,7 @@ def test_an_apply_that_is_killed_at_a_commit_uses_the_file_up_and_is_resumed(
 
         again = applied(apart, manifest, file)
         assert (again.status, again.code) == (7, "plan_already_applied"), again.out
-        assert again.json["next_actions"] == [["balados-db", *PLANNED[:-1], "0.0"]]
+        assert again.json["next_actions"] == [["balados-db", *PLANNED[:-1], "0.0", "--manifest", str(manifest)]]
         assert command(apart, manifest, "status").status == 4
         catch_up(apart)
         if number % 2:
@@ -570,7 +486,7 @@ def test_an_apply_that_fails_in_the_middle_says_how_to_go_on(apart: Apart, manif
     result = held.go_on()
 
     assert (result.status, result.json["errors"][0]["code"], result.json["changed"]) == (9, "unfinished", True)
-    assert result.json["next_actions"] == [["balados-db", "reset", "--projections"]]
+    assert result.json["next_actions"] == [["balados-db", "reset", "--projections", "--manifest", str(manifest)]]
     assert applied(apart, manifest, file).code == "plan_already_applied"
     assert command(apart, manifest, *result.json["next_actions"][0][1:], *CONFIRMED).status == 0
     is_done(apart)

@@ -43,7 +43,7 @@ from balados_db import (
 )
 from tests.conftest import EXAMPLE, OURS, ROOT, Database, clean_environment
 
-EXAMPLES = ROOT / "examples" / "library" / "nightly.py"
+EXAMPLES = ROOT / "examples" / "library"
 
 
 @pytest.fixture(autouse=True)
@@ -252,7 +252,7 @@ def test_using_it_loads_neither_the_command_nor_a_prompt(filled: Database) -> No
 
 def example() -> ModuleType:
     """The program, as a module."""
-    spec = importlib.util.spec_from_file_location("nightly", EXAMPLES)
+    spec = importlib.util.spec_from_file_location("nightly", EXAMPLES / "nightly.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -272,8 +272,8 @@ def test_the_example_works(filled: Database) -> None:
     assert seen
 
 
-def test_the_example_is_typed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """mypy --strict agrees with it, against the package as it is installed; a misspelt name is found."""
+def test_the_examples_are_typed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """mypy --strict agrees with them, against the package as it is installed; a misspelt name is found."""
     wrong = tmp_path / "wrong.py"
     wrong.write_text("from balados_db import Database, plan_resett\n")
     words = [
@@ -287,7 +287,12 @@ def test_the_example_is_typed(tmp_path: Path, capfd: pytest.CaptureFixture[str])
         str(tmp_path / "cache"),
     ]
     right = subprocess.run(
-        [*words, str(EXAMPLES)], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300
+        [*words, *map(str, sorted(EXAMPLES.glob("*.py")))],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=300,
     )
     found = subprocess.run([*words, str(wrong)], capture_output=True, text=True, check=False, cwd=tmp_path, timeout=300)
 

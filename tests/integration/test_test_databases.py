@@ -161,6 +161,83 @@ def test_no_databases_are_made_beside_a_protected_one(service: Path, database: D
         Databases(database.url, service)
 
 
+# ── several ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def apart(service: Path) -> Path:
+    """The same service with its journal in another database, whose URL leads somewhere real."""
+    text = service.read_text().replace('layout = "commanded"', 'layout = "commanded"\ndatabase = "log"')
+    service.write_text(
+        text.replace("[schemas.members]", '[databases.log]\nurl = "${JOURNAL_URL}"\n\n[schemas.members]')
+    )
+    return service
+
+
+def test_each_test_has_a_database_of_each(server: str, apart: Path) -> None:
+    """Clones of a template of each, which share nothing; dropped together, and the templates are used again."""
+    oids = []
+    for _ in range(2):
+        with Databases(server, apart) as databases:
+            first, second = databases.new(), databases.new()
+            first["log"].execute("insert into journal.streams (stream_uuid) values ('a')")
+            assert second["log"].value("select count(*) from journal.streams where stream_uuid = 'a'") == 0
+            assert first["main"] is first
+            assert first["log"]["main"] is first
+            assert set(first.system) == {"main", "log"}
+            with pytest.raises(LookupError, match="main, log"):
+                first["nothing"]
+            databases.drop(first)
+            found = existing(server, "balados_test_")
+            assert {first.name, first["log"].name}.isdisjoint(found)
+            assert {second.name, second["log"].name} <= set(found)
+        oids.append(kinds(server, databases))
+
+    one, other = sorted(oids[0])
+    assert oids[0] == oids[1]
+    assert (one.startswith("template_"), other) == (True, f"{one}_1")
+
+
+def test_a_command_of_a_test_never_reaches_a_real_database(
+    server: str, apart: Path, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest's variable names one, and so do all others that count; run, refused, seen: it is not touched."""
+    for name in ("JOURNAL_URL", "BALADOS_DB_URL_LOG", "DATABASE_URL", "BALADOS_DB_URL"):
+        monkeypatch.setenv(name, database.url)
+    before = database.snapshot()
+
+    with Databases(server, apart) as databases:
+        mine = databases.new()
+        events = Events(mine, databases.project.manifest)
+        number = events.append("a", "BookLent", {"book": "Dune"})
+        events.checkpoint("LoansProjector", number)
+        mine.execute("insert into shelf.loans values ('Dune', 'ada')")
+        shown = mine["log"].run("status", "--check")
+        done = mine.run("reset", "--projections", "--confirm", "DELETE", "--projector-grace", "0")
+
+        assert shown.returncode == 0, shown.stdout + shown.stderr
+        assert done.returncode == 0, done.stderr
+        assert mine.execute("select * from shelf.loans") == []
+        assert mine["log"].execute("select last_seen from journal.subscriptions") == []
+        assert mine["log"].value("select count(*) from journal.events") == 1
+    assert database.snapshot() == before
+
+
+def test_a_template_of_which_one_is_missing_is_made_anew(server: str, apart: Path) -> None:
+    """Killed before the first of them got its name, or one dropped by somebody: no test meets a half."""
+    with Databases(server, apart) as databases:
+        databases.new()
+        whole = databases.project.template
+    execute(server, "drop database {}", whole)  # as it is left when a run is killed before that gets its name
+
+    with Databases(server, apart) as databases:
+        assert databases.new()["log"].value("select count(*) from journal.streams") == 1
+        execute(server, "drop database {}", f"{whole}_1")
+        left = existing(server, databases.project.prefix)
+        assert databases.new()["log"].value("select count(*) from journal.streams") == 1
+        assert set(left) <= set(existing(server, databases.project.prefix))
+
+
 # ── events ───────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from balados_db.errors import AcrossDatabases, ManifestInvalid, NoUrlFor, TargetsDisagree
+from balados_db.errors import ManifestInvalid, NoUrlFor, TargetsDisagree
 from balados_db.model import DatabaseState, Manifest, SchemaState, Scope
 from balados_db.planning.request import ResetRequest
 from balados_db.planning.together import concerned, together
@@ -143,16 +143,16 @@ def test_what_a_reset_reaches_into(apart: Manifest, request_: ResetRequest, name
     assert concerned(apart, request_) == names
 
 
-@pytest.mark.parametrize(
-    "where", ['database = "log"\n[schemas.x]\nkind = "permanent"\n', 'database = "log"\n'], ids=["two", "one"]
-)
-def test_no_test_runs_where_a_url_of_its_own_leads(write: Write, where: str) -> None:
-    """A test's database stands for the main one alone: any other would be the real one."""
-    file = write(
-        f'version = 1\n[databases.log]\nurl = "postgresql://real/log"\n[schemas.log]\nkind = "event_store"\n{where}'
-    )
-    with pytest.raises(AcrossDatabases):
-        Project(file)
+def test_a_test_has_a_database_for_each_of_the_manifest(write: Write) -> None:
+    """The first is named as the only one of others is; a name in the manifest may be of any length."""
+    long = "l" * 60
+    text = f'version = 1\n[databases.{long}]\n[schemas.log]\nkind = "event_store"\ndatabase = "{long}"\n'
+    project = Project(write(text + '[schemas.x]\nkind = "permanent"\n'))
+    alone = Project(write('version = 1\n[schemas.x]\nkind = "permanent"\n'))
+
+    assert project.named("stem") == {"main": "stem", long: "stem_1"}
+    assert alone.named("stem") == {"main": "stem"}
+    assert all(len(name) < 64 for name in project.named(project.template).values())
 
 
 def test_several_databases_are_one_picture() -> None:
