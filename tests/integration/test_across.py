@@ -132,7 +132,9 @@ def test_killed_at_every_commit_with_a_projector_started_in_the_gap(
             continue
         status = command(apart, manifest, "status", "--json")
         assert status.status == 4
-        assert status.json["next_actions"] == [["balados-db", "reset", "--projections", way, "--manifest", str(manifest)]]
+        assert status.json["next_actions"] == [
+            ["balados-db", "reset", "--projections", way, "--manifest", str(manifest)]
+        ]
 
         projected = catch_up(apart)  # whatever it meets: its tables may be gone
         if step >= starts["finish", "main"]:  # they are empty, so what it lacks now it would lack for ever
