@@ -165,3 +165,22 @@ def test_a_rollback_that_would_leave_positions_behind_is_refused(run: Run, ready
     assert "reset --schema users --recreate" in refused.err
     assert ready.snapshot() == before
     assert run("rollback", "--schema", "system", "--confirm", "DELETE").status == 0
+
+
+def test_a_rollback_of_what_lies_together_elsewhere_goes(run_cli: Run, apart: Apart, tmp_path: Path) -> None:
+    """Tables, positions and events in one database beside the main one: it concerns that one alone."""
+    file = manifest_apart(tmp_path)
+    text = file.read_text()
+    for name in ("users", "public"):
+        text = text.replace(f"[schemas.{name}]\n", f'[schemas.{name}]\ndatabase = "events"\n')
+    file.write_text(text)
+    assert run_cli("up", manifest=file, env=apart.env).status == 0
+    before = apart.main.snapshot()
+    words = ("rollback", "--schema", "users", "--with-dependents", "--projector-grace", "0")
+
+    assert run_cli(*words, manifest=file, env=apart.env).status == 3
+    done = run_cli(*words, "--confirm", "DELETE", "--json", manifest=file, env=apart.env)
+
+    assert done.status == 0, done.out
+    assert done.json["target"]["database"] == apart.events.name
+    assert apart.main.snapshot() == before
