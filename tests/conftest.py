@@ -247,6 +247,15 @@ class Result:
         return json.loads(self.out)
 
     @property
+    def following(self) -> list[list[str]]:
+        """What is to be run next, without the words that say with which manifest and on which database."""
+        placed = {"--manifest", "--url"}
+        actions = self.json["next_actions"]
+        return [
+            [w for before, w in zip(["", *words], words, strict=False) if not {before, w} & placed] for words in actions
+        ]
+
+    @property
     def code(self) -> str:
         """The first error's code, from JSON or from the words."""
         if self.out.startswith("{"):

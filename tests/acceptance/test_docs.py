@@ -102,7 +102,7 @@ def test_check_without_a_file_is_a_finding(run_cli: RunCli, untouched: Database,
     done = run_cli("docs", "--check", "--out", str(tmp_path / "none.md"), "--json", database=untouched)
 
     assert done.status == 4
-    assert done.json["next_actions"] == [["balados-db", "docs", "--out", str(tmp_path / "none.md")]]
+    assert done.following == [["balados-db", "docs", "--out", str(tmp_path / "none.md")]]
 
 
 def test_line_ends_do_not_matter(run_cli: RunCli, untouched: Database, tmp_path: Path) -> None:

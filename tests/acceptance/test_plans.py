@@ -387,12 +387,12 @@ def test_a_plan_of_several_transactions_is_used_up_by_the_first(
     broken = run_cli("apply", path, "--json", database=balados, manifest=None)
     again = run_cli("apply", path, "--json", database=balados, manifest=None)
     (folder / "0098_waits.sql").write_text("select 1;\n")
-    finished = run_cli(*again.json["next_actions"][0][1:], "--json", database=balados, manifest=own_migrations)
+    finished = run_cli(*again.following[0][1:], "--json", database=balados, manifest=own_migrations)
 
     assert (broken.status, broken.json["changed"]) == (1, True), broken.out
     assert (again.status, again.code) == (7, "plan_already_applied")
     assert again.json["errors"][0]["details"]["unfinished"] is True
-    assert again.json["next_actions"] == [["balados-db", "migrate"]]
+    assert again.following == [["balados-db", "migrate"]]
     assert finished.status == 0, finished.out
 
 

@@ -122,9 +122,9 @@ def test_what_follows_a_reset_is_waiting(told: Database, run_cli: Run) -> None:
     catch_up(told)
     assert run_cli("rebuild", "wait", database=told).status == 0
     reset = run_cli("reset", "--projections", "--confirm", "DELETE", "--json", database=told)
-    assert reset.json["next_actions"] == [["balados-db", "rebuild", "wait"]]
+    assert reset.following == [["balados-db", "rebuild", "wait"]]
 
-    words = reset.json["next_actions"][0][1:]
+    words = reset.following[0][1:]
     early = run_cli(*words, "--timeout", "0", "--json", database=told)
     catch_up(told)
     late = run_cli(*words, "--timeout", "20", "--json", database=told)
@@ -260,7 +260,7 @@ def test_an_unfinished_reset_is_not_waited_for(told: Database, run_cli: Run) -> 
 
         assert result.status == 4, result.out
         assert "reset_unfinished" in findings(result).values()
-        assert result.json["next_actions"] == [["balados-db", "reset", "--projections"]]
+        assert result.following == [["balados-db", "reset", "--projections"]]
 
 
 # ── what it took ─────────────────────────────────────────────────────────────────────────────────────────

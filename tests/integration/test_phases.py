@@ -221,11 +221,11 @@ def test_a_projector_that_starts_in_any_gap_loses_nothing(
         assert status.json["result"].get("unfinished"), status.out
         done = status.json["result"]["unfinished"]["done"]
         assert (status.status, done) == (4, committed)
-        assert status.json["next_actions"] == [["balados-db", "reset", "--projections", way]]
+        assert status.following == [["balados-db", "reset", "--projections", way]]
         assert run_cli("migrate", database=database).code == "unfinished_reset"
         catch_up(database)  # whatever it meets: its tables may be gone
 
-        again = run_cli(*status.json["next_actions"][0][1:], "--confirm", "DELETE", "--json", database=database)
+        again = run_cli(*status.following[0][1:], "--confirm", "DELETE", "--json", database=database)
         assert again.status == 0, again.out
         is_done(database, way)
         assert catch_up(database) == 0
