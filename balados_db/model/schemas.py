@@ -49,6 +49,7 @@ class Relation:
     is_partition: bool = False
     lockable: bool = True  # whether this role may LOCK it
     may_empty: bool = True  # whether this role may TRUNCATE it
+    may_drop: bool = True  # whether this role has the rights of its owner
     owned: bool = False  # a sequence that goes with its table
     populated: bool = True  # a materialized view without data cannot be read
 
@@ -90,6 +91,7 @@ class SchemaState:
     undroppable: tuple[str, ...] = ()
     not_restorable: tuple[str, ...] = ()  # owners and grants that this role could not give back
     cannot_empty: tuple[str, ...] = ()  # tables that this role may not truncate
+    cannot_drop: tuple[str, ...] = ()  # tables, views and sequences that belong to a role whose rights this one has not
     structure: str = ""  # digest of the schema's structure, by names
     history: bool = False
     applied: tuple[AppliedMigration, ...] = ()

@@ -178,6 +178,14 @@ def _warnings(
             f"migrations insert rows into {listed(unseeded)}: emptying does not bring them back, --recreate does"
         )
     warnings += _projector_warnings(state, manifest, shape)
+    forbidden = tuple(
+        TableName(way.schema, name)
+        for way in shape.ways
+        if way.way == "empty"
+        for name in state.schema(way.schema).cannot_empty
+    )
+    if forbidden:
+        warnings.append(f"this role may not truncate {listed(forbidden)}: it takes one that may to carry this out")
     for way in shape.ways:
         unknown = state.schema(way.schema).undroppable
         if unknown:

@@ -19,7 +19,9 @@ def way_of(state: DatabaseState, schema: SchemaDeclaration, files: Files, reques
     if request.way == "empty" and found.exists:
         if _was_being_recreated(state, schema.name):
             raise unemptied(schema.name, _INTERRUPTED, "reset it with --recreate")
-        return _empty(found, schema, "asked for with --empty", role)
+        if found.cannot_empty:
+            raise untruncatable(found, role)
+        return _empty(found, schema, "asked for with --empty")
     if request.way == "recreate":
         return _recreate(found, files.get(schema.name, ()), schema, "asked for with --recreate")
     reason = _reason_to_recreate(found, files.get(schema.name, ()))
@@ -33,7 +35,7 @@ def way_of(state: DatabaseState, schema: SchemaDeclaration, files: Files, reques
         raise unemptied(schema.name, reason, whole if schema.migrations else nowhere)
     if reason:
         return _recreate(found, files.get(schema.name, ()), schema, reason)
-    return _empty(found, schema, "its migrations and its structure are as they were recorded", role)
+    return _empty(found, schema, "its migrations and its structure are as they were recorded")
 
 
 _INTERRUPTED = "a reset that makes it anew was interrupted"
@@ -43,9 +45,7 @@ def _was_being_recreated(state: DatabaseState, schema: str) -> bool:
     return state.journal is not None and schema in state.journal.recreated
 
 
-def _empty(found: SchemaState, schema: SchemaDeclaration, why: str, role: str) -> Way:
-    if found.cannot_empty:
-        raise untruncatable(found, role)
+def _empty(found: SchemaState, schema: SchemaDeclaration, why: str) -> Way:
     return Way(schema=found.name, way="empty", why=why, holds=schema.holds)
 
 
@@ -82,7 +82,7 @@ def _reason_to_recreate(found: SchemaState, files: tuple[Migration, ...]) -> str
         return "its structure is no longer the one that was recorded"
     if found.record.seeded:
         return f"its migrations insert rows ({listed(found.record.seeded)})"
-    if found.cannot_empty:
+    if found.cannot_empty and not found.cannot_drop:  # who may do neither sees the plan of whoever may
         return f"this role may not truncate {listed(found.cannot_empty)}"
     return None
 

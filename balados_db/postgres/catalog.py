@@ -215,6 +215,7 @@ def _relations(conn: Connection[Any], manifest: Manifest, state: DatabaseState) 
                 populated=row.populated,
                 lockable=row.lockable,
                 may_empty=row.may_empty,
+                may_drop=row.may_drop,
             )
         )
     return found
@@ -327,6 +328,7 @@ def _schemas(
             undroppable=tuple(f"{o.type} {o.identity}" for o in others[name] if o.type not in DROPPABLE),
             not_restorable=tuple(f"{r.name}: {r.fact}" for r in lost[name]),
             cannot_empty=tuple(r.name for r in relations.get(name, ()) if r.role is Role.CONTENT and not r.may_empty),
+            cannot_drop=tuple(r.name for r in relations.get(name, ()) if r.role is Role.CONTENT and not r.may_drop),
             structure=digest_of(structures[name]) if name in there else "",
             history=name in applied,
             applied=applied.get(name, ()),

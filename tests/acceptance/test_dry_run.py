@@ -22,7 +22,8 @@ FORGET = (
 )
 # What may be said outside of a transaction, or to begin and end one. Not a word of it reads a table.
 AROUND = re.compile(
-    r"select pg_catalog\.pg_backend_pid\(\)|begin transaction isolation level \w+( \w+)? read only|rollback", re.I
+    r"select pg_catalog\.pg_backend_pid\(\)|show session_replication_role|begin transaction isolation level \w+( \w+)? read only|rollback",
+    re.I,
 )
 TAKES = re.compile(r"pg_(try_)?advisory|\block\s+table\b|\bfor (no key )?(update|share)\b", re.I)
 
@@ -54,6 +55,7 @@ def lines(plan: Path) -> dict[tuple[str, ...], int]:
         ("rollback", "--schema", "users", "--with-dependents", dry): 5,
         ("reset", "--projections", dry): 0,
         ("reset", "--projections", "--recreate", dry): 0,
+        ("reset", "--projector", "PlayStatusesProjector", dry): 0,
         ("reset", "--projections", "--verify", "rows", dry): 0,
         ("reset", "--system", dry): 0,
         ("reset", "--events", dry): 0,
@@ -80,6 +82,23 @@ def test_every_dry_run_reads_and_nothing_else(reader: Database, filled: Database
     for conversation in said:
         assert outside_of_reading(conversation) == []
         assert [text for text in conversation if TAKES.search(text)] == []
+
+
+def test_who_may_only_read_plans_for_whoever_may(
+    reader: Database, filled: Database, run_cli: Run, tmp_path: Path
+) -> None:
+    """The plan is that of the database: it can be looked at with one login, and applied with another."""
+    file = tmp_path / "plan.json"
+
+    shown = run_cli("plan", "reset", "--projections", "--out", str(file), "--json", database=reader)
+    owners = run_cli("reset", "--projections", "--dry-run", "--json", database=filled)
+    applied = run_cli("apply", str(file), "--confirm", "DELETE", "--json", database=filled)
+
+    assert shown.json["plan"]["digest"] == owners.json["plan"]["digest"]
+    assert any("users.play_statuses" in text and "may not truncate" in text for text in shown.json["warnings"])
+    assert not any("may not truncate" in text for text in owners.json["warnings"])
+    assert applied.status == 0, applied.out
+    assert filled.rows("users.play_statuses") == 0
 
 
 def outside_of_reading(conversation: Conversation) -> list[str]:

@@ -161,6 +161,14 @@ ROWS = (
         emptied=EVERY_PROJECTION,
         forgets=EVERYBODY,
     ),
+    Row(
+        id="this role may neither truncate nor drop: the plan of whoever may",
+        request=SAFE,
+        state=also(in_schema(STATS, cannot_empty=("counters",), cannot_drop=("counters",))),
+        steps=EMPTIED,
+        emptied=EVERY_PROJECTION,
+        forgets=EVERYBODY,
+    ),
     *(
         Row(
             id=f"{why}: that schema alone is made anew",

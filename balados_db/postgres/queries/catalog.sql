@@ -35,6 +35,7 @@ select n.nspname as schema,
                 where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and c.relkind = 'S'
                   and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.deptype in ('a', 'i')) as owned,
        c.relkind not in ('r', 'p') or pg_catalog.has_table_privilege(c.oid, 'TRUNCATE') as may_empty,
+       pg_catalog.pg_has_role(c.relowner, 'USAGE') as may_drop,
        c.relkind not in ('r', 'p') or pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE') as lockable,
        c.relkind in ('r', 'p') and pg_catalog.has_table_privilege(c.oid, 'SELECT')
          and pg_catalog.has_schema_privilege(n.oid, 'USAGE') and not pg_catalog.row_security_active(c.oid) as countable,
