@@ -31,14 +31,24 @@ def ask(question: str) -> str | None:
     """Ask on standard error; None when the input ends. Raises KeyboardInterrupt for Ctrl-C."""
     import questionary
     from prompt_toolkit.output import create_output
+    from prompt_toolkit.utils import is_dumb_terminal
 
     _forget_what_was_typed_ahead()
+    if is_dumb_terminal():
+        return _ask_plainly(question)
     prompt = questionary.text(question, qmark="?", output=create_output(stdout=sys.stderr))
     try:
         # unsafe: questionary's own handling would turn Ctrl-C into an empty answer.
         return str(prompt.unsafe_ask())
     except EOFError:
         return None
+
+
+def _ask_plainly(question: str) -> str | None:
+    """Without moving a cursor that the terminal does not have."""
+    print("?", question, end=" ", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    return line.removesuffix("\n") if line else None
 
 
 def _forget_what_was_typed_ahead() -> None:

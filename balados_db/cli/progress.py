@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from dataclasses import asdict
@@ -26,11 +27,16 @@ def _json(line: ProgressLine) -> None:
 
 
 def _plain(line: ProgressLine) -> None:
-    if not sys.stderr.isatty():
+    if not _written_over():
         print(f"  … {line.summary}", file=sys.stderr, flush=True)
         return
     width = shutil.get_terminal_size().columns - 5
     print(f"{_CLEAR}  … {line.summary[:width]}", end="", file=sys.stderr, flush=True)
+
+
+def _written_over() -> bool:
+    """Whether a line can be taken back: a dumb terminal cannot, as little as a file."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 _CLEAR = "\r\x1b[2K"  # one line on a terminal, written over by the next
@@ -38,5 +44,5 @@ _CLEAR = "\r\x1b[2K"  # one line on a terminal, written over by the next
 
 def clear_progress(options: CommonOptions) -> None:
     """Take the last line of progress off a terminal."""
-    if progress(options) is _plain and sys.stderr.isatty():
+    if progress(options) is _plain and _written_over():
         print(_CLEAR, end="", file=sys.stderr, flush=True)

@@ -199,12 +199,12 @@ class MigrationEdited(UsageError):
         return self
 
 
-class MigrationFileMissing(UsageError):
+class MigrationFileMissing(MigrationEdited):
     """Migrations are applied to schema {schema!r} whose files are gone: {migrations}."""
 
     code = "migration_file_missing"
-    cure = "restore the files; a projection can be made anew: balados-db reset --schema {schema}"
-    mends = ("balados-db reset --schema {schema} --dry-run",)
+    cure = "restore the files"
+    mends = ("balados-db verify",)
 
 
 class RollbackMissing(UsageError):

@@ -83,14 +83,11 @@ def store_additions(state: DatabaseState, manifest: Manifest) -> list[Step]:
 
 def refuse_disagreement(found: SchemaState, files: tuple[Migration, ...], manifest: Manifest) -> None:
     """Refuse where an applied migration was edited or its file is gone."""
-    changed = edited(found, files)
-    if changed:
-        error = MigrationEdited(schema=found.name, migrations=listed(changed), ids=list(changed))
-        declared = manifest.schema(found.name)
-        raise error.of_projection() if declared and declared.kind is SchemaKind.PROJECTION else error
-    gone = without_file(found, files)
-    if gone:
-        raise MigrationFileMissing(schema=found.name, migrations=listed(gone), ids=list(gone))
+    declared = manifest.schema(found.name)
+    for kind, ids in ((MigrationEdited, edited(found, files)), (MigrationFileMissing, without_file(found, files))):
+        if ids:
+            error = kind(schema=found.name, migrations=listed(ids), ids=list(ids))
+            raise error.of_projection() if declared and declared.kind is SchemaKind.PROJECTION else error
 
 
 def migration_phases(state: DatabaseState, files: Files, names: tuple[str, ...]) -> tuple[Phase, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 from collections.abc import Callable
@@ -313,9 +314,15 @@ def test_the_conversation_keeps_to_standard_error(options: tuple[str, ...], fill
 
 
 def test_a_dumb_terminal_can_be_typed_at(filled: Database) -> None:
-    """TERM=dumb takes colours and boxes away, not the question."""
-    terminal = Terminal(filled, "reset", "--projections", env={"TERM": "dumb"}).asked()
+    """TERM=dumb takes colours, boxes and the moving cursor away, not the question, nor how it is to be answered."""
+    dumb = {"TERM": "dumb"}
+    shown = io.StringIO()
+    terminal, wrong, ended = (Terminal(filled, "reset", "--projections", env=dumb) for _ in range(3))
+    terminal.child.logfile_read = shown
 
-    assert "\x1b[1m" not in terminal.before
-    assert terminal.type("DELETE").end()[0] == 0
+    declined = [wrong.asked().type("DELETE ").end()[0], ended.asked().press("d").end()[0]]
+    kept = filled.rows("users.subscriptions")
+    assert terminal.asked().type("DELETE").end()[0] == 0
+    assert "\x1b" not in shown.getvalue()
+    assert (declined, kept) == ([3, 3], 20)
     assert filled.rows("users.subscriptions") == 0

@@ -201,13 +201,14 @@ def warned(files: Mapping[str, tuple[Migration, ...]]) -> tuple[str, ...]:
 
 @pytest.mark.parametrize(("kind", "anew"), [(SchemaKind.PROJECTION, True), (SchemaKind.PERMANENT, False)])
 def test_only_a_projection_can_be_made_anew(kind: SchemaKind, anew: bool) -> None:
-    """What exists nowhere else is not to be reset because somebody edited a file."""
+    """What exists nowhere else is not to be reset because somebody edited a file, or lost one."""
     schemas = tuple(replace(s, kind=kind) if s.name == STATS else s for s in MANIFEST.schemas)
-    with pytest.raises(errors.MigrationEdited) as caught:
-        plan_migrate(STATE, replace(MANIFEST, schemas=schemas), EDITED, PLAIN)
+    for files in (EDITED, GONE):
+        with pytest.raises(errors.MigrationEdited) as caught:
+            plan_migrate(STATE, replace(MANIFEST, schemas=schemas), files, PLAIN)
 
-    assert (f"reset --schema {STATS}" in caught.value.hint) is anew
-    assert ("reset" in caught.value.next_actions[0]) is anew
+        assert (f"reset --schema {STATS}" in caught.value.hint) is anew
+        assert ("reset" in caught.value.next_actions[0]) is anew
 
 
 EDITED = {**FILES, STATS: (migration("0001_stats", "select 2;\n"), FILES[STATS][1])}
