@@ -132,6 +132,11 @@ class Database:
     name: str
     url: str = field(repr=False)  # it holds the password
 
+    @property
+    def password(self) -> str:
+        """What its server asks for; nothing where it asks for none."""
+        return str(psycopg.conninfo.conninfo_to_dict(self.url).get("password") or "")
+
     def connect(self, **options: Any) -> psycopg.Connection[Any]:
         """An autocommit connection."""
         return psycopg.connect(self.url, autocommit=True, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import stat
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from jsonschema import Draft202012Validator
 from balados_db.canonical import digest
 from balados_db.plan_file import json_schema
 from tests.acceptance.terminal import Terminal
-from tests.conftest import EXAMPLE, PASSWORD, ROOT, Database, Result
+from tests.conftest import EXAMPLE, ROOT, Database, Result
 
 Run = Callable[..., Result]
 RESET = ("reset", "--projections", "--projector-grace", "0")
@@ -53,13 +54,16 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def test_planning_says_where_the_plan_is_and_what_to_type(filled: Database, run_cli: Run, tmp_path: Path) -> None:
-    """Whoever reads the preview is told the file's place and the command that carries it out."""
+    """Whoever reads the preview is told the file's place and the command that carries it out, on that very database."""
     path = tmp_path / "a plan.json"
 
     done = run_cli("plan", *RESET, "--out", str(path), database=filled)
 
-    last = f"The plan is in {path}. Nothing was changed; carry it out with: balados-db apply '{path}'"
-    assert done.out.splitlines()[-1] == last
+    said, typed = done.out.splitlines()[-1].split(": balados-db ")
+    assert said == f"The plan is in {path}. Nothing was changed; carry it out with"
+    assert typed.startswith(f"apply '{path}' --url postgresql://")
+    shown = run_cli(*shlex.split(typed), "--dry-run", "--json", manifest=None, env={"PGPASSWORD": filled.password})
+    assert (shown.status, shown.json["target"]["database"]) == (0, filled.name), shown.out
 
 
 # ── the file ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -499,7 +503,7 @@ def test_a_stale_plan_says_how_a_new_one_is_made(
         assert stale.status == 7
         assert "balados-db plan reset --projections" in stale.json["errors"][0]["hint"]
         ((_, *following),) = stale.json["next_actions"]
-        shown = run_cli(*following, "--json", manifest=None, env={"PGPASSWORD": PASSWORD})
+        shown = run_cli(*following, "--json", manifest=None, env={"PGPASSWORD": filled.password})
         assert (shown.status, shown.json["dry_run"], shown.json["plan"]["phrase"]) == (0, True, "DELETE"), shown.out
 
 
@@ -507,7 +511,7 @@ def test_what_is_to_be_run_next_is_about_the_same_database(
     filled: Database, run_cli: Run, tmp_path: Path, new_database: Callable[..., Database]
 ) -> None:
     """--manifest and --url come along; a password does not: PGPASSWORD has it. The environment decides nothing."""
-    path, elsewhere = tmp_path / "plan.json", {"PGPASSWORD": PASSWORD, "BALADOS_DB_URL": new_database().url}
+    path, elsewhere = tmp_path / "plan.json", {"PGPASSWORD": filled.password, "BALADOS_DB_URL": new_database().url}
     lines = (
         ("plan", *RESET, "--out", str(path)),
         ("apply", str(path)),
