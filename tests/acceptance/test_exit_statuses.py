@@ -173,10 +173,10 @@ def test_an_exit_status_and_its_object(
 
 
 def test_what_is_to_be_run_next_is_ready(run_cli: Run, filled: Database) -> None:
-    """The same command with --dry-run shows what nobody confirmed; it says nothing of the URL, and can be run as it is."""
+    """The same command with --dry-run shows what nobody confirmed; it can be run as it is, by whoever has the password."""
     refused = run_cli(*RESET, "--json", database=filled)
     (next_,) = refused.json["next_actions"]
-    shown = run_cli(*next_[1:], database=filled, manifest=None)
+    shown = run_cli(*next_[1:], manifest=None, env={"PGPASSWORD": filled.password})
 
     assert next_[:3] == ["balados-db", "--manifest", str(EXAMPLE)]
     assert filled.url not in next_

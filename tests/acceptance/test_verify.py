@@ -140,7 +140,7 @@ STRUCTURE: Broken = {
         "create table system.days_1 partition of users.days for values in (1)",
         {
             "made_by_nobody users.days",
-            "rebuilt_by_nobody users.days",
+            "table_undeclared users.days",
             "structure_drifted system",
             "made_by_nobody system.days_1",
             "inherits_across system.days_1",
