@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from balados_db.postgres.source import without_password
 from tests.conftest import COMMAND, EXAMPLE, ROOT, Database, clean_environment
 from tests.contract import faults
 from tests.stores.node_modules import REQUIRED
@@ -33,7 +34,7 @@ def test_a_service_in_another_language(new_database: Callable[..., Database], se
     names = ["SubscriptionsProjector", "PlayStatusesProjector", "PublicEventsProjector", "PopularityProjector"]
     script = {
         "command": COMMAND,
-        "options": ["--manifest", str(_manifest(tmp_path, names)), "--url", database.url],
+        "options": ["--manifest", str(_manifest(tmp_path, names)), "--url", str(without_password(database.url))],
         "events": [sys.executable, str(PROGRAMS / "store.py"), "--url", database.url, "--events", "60"],
         "projectors": [*program, "--all"],
         "plan": str(tmp_path / "plan.json"),
@@ -42,7 +43,7 @@ def test_a_service_in_another_language(new_database: Callable[..., Database], se
         ["node", str(ROOT / "tests" / "service.mjs"), json.dumps(script)],
         capture_output=True,
         text=True,
-        env=clean_environment(),
+        env=clean_environment(PGPASSWORD=database.password),  # a password is no argument: others would see it
         cwd=tmp_path,
         timeout=300,
         check=False,
