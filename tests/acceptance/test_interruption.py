@@ -455,17 +455,7 @@ def test_an_answer_that_nobody_takes_does_not_hold_the_process(balados: Database
     """A pipe that is full, and a reader that does not read: a signal ends it with the status of what was done."""
     reading, writing = os.pipe()
     process = subprocess.Popen(
-        [
-            "/work/trees/lead/.venv/bin/python",
-            "/tmp/x/trace.py",
-            "--manifest",
-            str(EXAMPLE),
-            "--url",
-            balados.url,
-            "--json",
-            "manifest",
-            "schema",
-        ],
+        [*COMMAND, "--manifest", str(EXAMPLE), "--url", balados.url, "--json", "manifest", "schema"],
         stdin=subprocess.DEVNULL,
         stdout=writing,
         stderr=subprocess.DEVNULL,
