@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from balados_db.answers.learning import Branch, Fork, GuideAnswer
-from balados_db.cli.options import command
+from balados_db.cli.options import command, on_dumb_terminal
 from balados_db.cli.session import Session
 from balados_db.cli.standalone import manifest_or_none
 from balados_db.decision_tree import Advice, Choice, Question, decision_tree
@@ -24,7 +23,7 @@ def guide(session: Session) -> Report:
     if session.options.json:
         return Report(command=session.command, result=answer)
     # A list to move about in needs a terminal that can move its cursor.
-    asking = session.interactive and os.environ.get("TERM") != "dumb"
+    asking = session.interactive and not on_dumb_terminal()
     advice = walk(tree, session.options.no_color) if asking else None
     text = render_advice(advice) if advice else render_tree(tree)
     return Report(command=session.command, result=answer, text=text)

@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 from balados_db import __version__
 from balados_db.cli.command_line import CommandLine
 from balados_db.cli.endings import handed_over, is_lost, tell, tell_asked
-from balados_db.cli.options import Asked, Group, common_options
+from balados_db.cli.options import Asked, Group, common_options, on_dumb_terminal
 from balados_db.cli.signals import LATER, WATCH
 from balados_db.errors import BaladosDbError, FileRefused, Interrupted, OutputLost, RefusingName, Stopped, UsageError
 from balados_db.exits import ExitStatus
@@ -226,7 +226,7 @@ def _told(error: BaladosDbError, line: CommandLine) -> ExitStatus:
 
 
 def _color(line: CommandLine) -> bool | None:
-    if "--no-color" in line.flags or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if "--no-color" in line.flags or os.environ.get("NO_COLOR") or on_dumb_terminal():
         return False
     return True if os.environ.get("FORCE_COLOR") else None
 

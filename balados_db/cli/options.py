@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -37,6 +38,11 @@ class CommonOptions:
 
 
 MOST_SECONDS = 2_000_000  # PostgreSQL counts milliseconds in 31 bits
+
+
+def on_dumb_terminal() -> bool:
+    """Whether the terminal has neither colours nor a cursor that moves."""
+    return os.environ.get("TERM") == "dumb"
 
 
 def seconds(value: str | float) -> float:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from balados_db.cli.options import CommonOptions
+from balados_db.cli.options import CommonOptions, on_dumb_terminal
 
 if TYPE_CHECKING:
     from balados_db.answers.progress import ProgressLine
@@ -36,7 +35,7 @@ def _plain(line: ProgressLine) -> None:
 
 def _written_over() -> bool:
     """Whether a line can be taken back: a dumb terminal cannot, as little as a file."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stderr.isatty() and not on_dumb_terminal()
 
 
 _CLEAR = "\r\x1b[2K"  # one line on a terminal, written over by the next

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from balados_db.errors import StalePlan, in_database
 from balados_db.execution.course import Course
-from balados_db.execution.executor import afterwards, grace_of, not_given_back, refuse_read_only, refuse_unfenced
+from balados_db.execution.executor import (
+    afterwards,
+    grace_of,
+    not_given_back,
+    refuse_read_only,
+    refuse_unfenced,
+    using_up,
+)
 from balados_db.execution.orders import Orders, Outcome
 from balados_db.execution.planners import are_ignored, look_at_part
 from balados_db.execution.road import reported
@@ -27,7 +34,6 @@ from balados_db.planning.request import ResetRequest
 from balados_db.planning.reset import fence_of, preconditions_of
 from balados_db.planning.shape import Whole
 from balados_db.planning.together import refuse_same, together
-from balados_db.postgres import plans
 from balados_db.postgres.catalog import Look, read_state
 from balados_db.postgres.connection import translated
 from balados_db.postgres.locking import fence, pid_of
@@ -209,19 +215,12 @@ def _make_sure(work: _Work, name: str, *, first: bool, entering: bool, last: boo
 
     A plan file is used up in the first of all, and done with in the last, which is in the same database.
     """
-    conn, approved = work.conns[name], work.orders.approved
 
-    def sure() -> None:
-        if first and approved is not None:
-            plans.refuse_used(conn, approved)
+    def check() -> None:
         if entering:
             _refuse_changed(work, name)
-        if first and approved is not None:
-            plans.use_up(conn, approved)
-        if last and approved is not None:
-            plans.end(conn, approved)
 
-    return sure
+    return using_up(work.conns[name], work.orders.approved, check, first=first, last=last)
 
 
 def _refuse_changed(work: _Work, name: str) -> None:

@@ -17,6 +17,7 @@ from balados_db.execution.run import Tracker
 from balados_db.execution.transaction import atomic, carried_out
 from balados_db.execution.unfinished import told_what_is_done
 from balados_db.model import Identity
+from balados_db.plan_file import PlanFile
 from balados_db.planning.plan import Fence, Phase, Plan
 from balados_db.planning.steps import CreateDatabase
 from balados_db.postgres import plans
@@ -179,11 +180,22 @@ def _make_sure(
     """
     approved = orders.approved
 
+    def check() -> None:
+        if first and (plan.destructive or approved is not None):
+            _refuse_stale(plan, _look(orders, conn, ours))
+
+    return using_up(conn, approved, check, first=first, last=last)
+
+
+def using_up(
+    conn: Connection[Any], approved: PlanFile | None, check: Callable[[], None], *, first: bool, last: bool
+) -> Callable[[], None]:
+    """The check, and around it what becomes of a plan file: used up in the first transaction, done with in the last."""
+
     def sure() -> None:
         if first and approved is not None:
             plans.refuse_used(conn, approved)
-        if first and (plan.destructive or approved is not None):
-            _refuse_stale(plan, _look(orders, conn, ours))
+        check()
         if first and approved is not None:
             plans.use_up(conn, approved)
         if last and approved is not None:

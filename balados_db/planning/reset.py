@@ -33,6 +33,7 @@ from balados_db.planning.request import ResetRequest
 from balados_db.planning.shape import Shape
 from balados_db.planning.size import fits, needed, room
 from balados_db.planning.steps import listed
+from balados_db.planning.unfit import may_not_truncate
 
 
 def plan_reset(
@@ -185,7 +186,7 @@ def _warnings(
         for name in state.schema(way.schema).cannot_empty
     )
     if forbidden:
-        warnings.append(f"this role may not truncate {listed(forbidden)}: it takes one that may to carry this out")
+        warnings.append(f"{may_not_truncate(forbidden)}: it takes one that may to carry this out")
     for way in shape.ways:
         unknown = state.schema(way.schema).undroppable
         if unknown:

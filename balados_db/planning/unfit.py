@@ -134,6 +134,11 @@ def of_missing(table: TableName, relation: Relation | None, beside: Sequence[str
     return cures.of_table(*table, f"{reason}: it is not emptied", "take it out of `tables` in the manifest")
 
 
+def may_not_truncate(names: tuple[object, ...]) -> str:
+    """What stands in the way of emptying these tables."""
+    return f"this role may not truncate {listed(names)}"
+
+
 def untruncatable(found: SchemaState, role: str) -> EmptyImpossible:
     """Tables that this role may not empty."""
     objects = [
@@ -143,7 +148,7 @@ def untruncatable(found: SchemaState, role: str) -> EmptyImpossible:
         )
         for name in found.cannot_empty
     ]
-    reason = f"this role may not truncate {listed(found.cannot_empty)}"
+    reason = may_not_truncate(found.cannot_empty)
     return EmptyImpossible(schema=found.name, reason=reason, objects=objects, hint=cures.advice(objects, _RECREATE))
 
 

@@ -6,7 +6,15 @@ from balados_db.model import DatabaseState, Files, Manifest, Migration, SchemaDe
 from balados_db.planning.plan import Way
 from balados_db.planning.request import ResetRequest
 from balados_db.planning.steps import listed
-from balados_db.planning.unfit import lacking, store_missing, undroppable, unemptied, unmade, untruncatable
+from balados_db.planning.unfit import (
+    lacking,
+    may_not_truncate,
+    store_missing,
+    undroppable,
+    unemptied,
+    unmade,
+    untruncatable,
+)
 
 
 def way_of(state: DatabaseState, schema: SchemaDeclaration, files: Files, request: ResetRequest, leans: bool) -> Way:
@@ -15,12 +23,11 @@ def way_of(state: DatabaseState, schema: SchemaDeclaration, files: Files, reques
     Raises EmptyImpossible, RecreateImpossible or Undroppable.
     """
     found = state.schema(schema.name)
-    role = state.identity.role if state.identity else ""
     if request.way == "empty" and found.exists:
         if _was_being_recreated(state, schema.name):
             raise unemptied(schema.name, _INTERRUPTED, "reset it with --recreate")
         if found.cannot_empty:
-            raise untruncatable(found, role)
+            raise untruncatable(found, state.identity.role if state.identity else "")
         return _empty(found, schema, "asked for with --empty")
     if request.way == "recreate":
         return _recreate(found, files.get(schema.name, ()), schema, "asked for with --recreate")
@@ -83,7 +90,7 @@ def _reason_to_recreate(found: SchemaState, files: tuple[Migration, ...]) -> str
     if found.record.seeded:
         return f"its migrations insert rows ({listed(found.record.seeded)})"
     if found.cannot_empty and not found.cannot_drop:  # who may do neither sees the plan of whoever may
-        return f"this role may not truncate {listed(found.cannot_empty)}"
+        return may_not_truncate(found.cannot_empty)
     return None
 
 

@@ -61,7 +61,9 @@ def _dependents(conn: Connection[Any], schemas: tuple[str, ...], kept: list[int]
     if not schemas:
         return ()
     rows = conn.execute(query("select_dependents"), {"schemas": list(schemas), "kept": kept})
-    return tuple(_owned(conn, _dependent(row)) for row in rows.fetchall())
+    found = [_dependent(row) for row in rows]
+    makers = {schema: _makers(conn, schema) for schema in {str(o.schema) for o in found if _temporary(o)}}
+    return tuple(replace(o, pids=makers.get(str(o.schema), ())) for o in found)
 
 
 def _dependent(row: Any) -> Outsider:
@@ -100,13 +102,11 @@ def _temporary(outsider: Outsider) -> bool:
     return (outsider.schema or "").startswith(_TEMPORARY)
 
 
-def _owned(conn: Connection[Any], outsider: Outsider) -> Outsider:
-    """A temporary object with the processes of the sessions that may have made it."""
-    if not _temporary(outsider):
-        return outsider
+def _makers(conn: Connection[Any], schema: str) -> tuple[int, ...]:
+    """The processes of the sessions that this temporary schema may belong to."""
     conn.execute(query("forget_statistics"))
-    makers = conn.execute(query("select_makers"), {"number": int(str(outsider.schema).removeprefix(_TEMPORARY))})
-    return replace(outsider, pids=tuple(row.pid for row in makers))
+    rows = conn.execute(query("select_makers"), {"number": int(schema.removeprefix(_TEMPORARY))})
+    return tuple(row.pid for row in rows)
 
 
 def _inheritance(conn: Connection[Any], doomed: list[int]) -> tuple[Outsider, ...]:
